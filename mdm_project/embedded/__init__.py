@@ -86,7 +86,6 @@ class EmbeddedServers:
         if self.data_dir.exists():
             place = Place.load(self.data_dir)
             shutil.rmtree(place.cluster.parent if place.is_outside else place.cluster, ignore_errors=True)
-            shutil.rmtree(place.sockets, ignore_errors=True)
             shutil.rmtree(self.data_dir)
 
     def __enter__(self) -> "EmbeddedServers":

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -108,6 +109,7 @@ def run_servers(data_dir: Path, *, postgres: bool, redis: bool, is_durable: bool
         running.unlink(missing_ok=True)
         for server in reversed(servers):
             server.stop()
+        shutil.rmtree(place.sockets, ignore_errors=True)
 
 
 def start_on_free_port(server: Server, data_dir: Path) -> None:
