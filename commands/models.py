@@ -1,0 +1,136 @@
+"""Commands, who they were queued for, and what came back.
+
+A command's body is stored once (encrypted plist); each target has one narrow queue row. A report is stored raw
+(encrypted) by the hot path (commands.hot_path) and interpreted by a worker (commands.results).
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from commands.querysets import CommandQuerySet, QueuedCommandQuerySet
+from devices.models import Channel
+
+
+class Command(models.Model):
+    """Something asked of one or many channels, under one CommandUUID."""
+
+    class Origin(models.TextChoices):
+        STAFF = "staff", "Staff"
+        API = "api", "API"
+        SCHEDULE = "schedule", "Schedule"
+        SYSTEM = "system", "System"
+
+    uuid = models.CharField(max_length=127, unique=True, help_text="CommandUUID")
+    request_type = models.CharField(max_length=100, db_index=True)
+    body_encrypted = models.BinaryField(editable=False, help_text="the plist as it is sent")
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    actor = models.CharField(max_length=200, help_text="who asked, as text")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.TextField(blank=True)
+    priority = models.SmallIntegerField(default=0, help_text="higher goes first")
+    supersedes = models.CharField(
+        max_length=100, blank=True, help_text="scheduled refreshes: replaces unanswered elders of the same name"
+    )
+    target_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CommandQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self):
+        return f"{self.request_type} {self.uuid}"
+
+    @property
+    def body_context(self) -> str:
+        return f"command:{self.uuid}"
+
+
+class QueuedCommand(models.Model):
+    """One command for one channel. Found by the hot path through partial index ``queue_waiting``; see commands.hot_path."""
+
+    class State(models.IntegerChoices):
+        PENDING = 0, "Pending"
+        SENT = 1, "Sent"
+        NOT_NOW = 2, "Not now"
+        ACKNOWLEDGED = 3, "Acknowledged"
+        FAILED = 4, "Failed"
+        CANCELLED = 5, "Cancelled"
+        EXPIRED = 6, "Expired"
+        QUARANTINED = 7, "Quarantined"
+
+    WAITING = (State.PENDING, State.SENT, State.NOT_NOW)
+
+    command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="targets")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="queue", db_index=False)
+    state = models.PositiveSmallIntegerField(choices=State.choices, default=State.PENDING, db_default=0)
+    priority = models.SmallIntegerField(default=0, db_default=0)
+    deliveries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    not_nows = models.PositiveSmallIntegerField(default=0, db_default=0)
+    queued_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+    not_now_at = models.DateTimeField(null=True, help_text="first time")
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    note = models.TextField(null=True, help_text="why it failed, was cancelled or quarantined, in words")  # noqa: DJ001
+
+    objects = QueuedCommandQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["channel", "command"], name="queued_once")]
+        indexes = [
+            models.Index(
+                models.F("channel"), models.F("priority").desc(), models.F("id"),
+                condition=Q(state__in=(0, 1, 2)), name="queue_waiting",
+            ),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="queue_finished"),
+            models.Index(fields=["expires_at"], condition=Q(state__in=(0, 1, 2)), name="queue_expiring"),
+        ]  # fmt: skip
+
+    def __str__(self):
+        return f"{self.command_id} for {self.channel_id}"
+
+
+class Report(models.Model):
+    """What a device reported, raw and encrypted, kept whether or not it could be used."""
+
+    class Disposition(models.IntegerChoices):
+        RESULT = 0, "Result"
+        REPEATED = 1, "Repeated"
+        LATE = 2, "Late"
+        UNKNOWN_COMMAND = 3, "Unknown command"
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="reports")
+    queued = models.ForeignKey(
+        QueuedCommand, null=True, on_delete=models.CASCADE, related_name="reports", help_text="what it answers"
+    )
+    command_uuid = models.TextField()
+    status = models.CharField(max_length=127)
+    disposition = models.PositiveSmallIntegerField(choices=Disposition.choices)
+    body_encrypted = models.BinaryField(editable=False)
+    was_repaired = models.BooleanField(default=False, db_default=False, help_text="held characters illegal in XML")
+    received_at = models.DateTimeField(db_default=Now(), db_index=True)
+    interpreted_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    error_chain = models.JSONField(null=True)
+    problem = models.TextField(null=True, help_text="why it could not be interpreted")  # noqa: DJ001
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["id"], condition=Q(interpreted_at=None), name="report_waiting")]
+
+    def __str__(self):
+        return f"{self.status} for {self.command_uuid}"
+
+
+def report_context(enrollment_key: str, user_key: str) -> str:
+    """What the ciphertext of a report is bound to: the channel it came from, as known before it has a row."""
+    return f"report:{enrollment_key}:{user_key}"

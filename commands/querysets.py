@@ -1,0 +1,33 @@
+"""Questions about commands and queues."""
+
+from django.db import models
+
+
+class CommandQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        return self if user.has_perm("commands.view_command") else self.none()
+
+
+class QueuedCommandQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        may_see = user.has_perm("commands.view_command") and user.has_perm("devices.view_device")
+        return self if may_see else self.none()
+
+    def waiting(self):
+        return self.filter(state__in=self.model.WAITING)
+
+    def failed(self):
+        return self.filter(state__in=(self.model.State.FAILED, self.model.State.QUARANTINED))
+
+    def for_device(self, device):
+        return self.filter(channel__device=device)
+
+    def counts(self) -> dict[str, int]:
+        """Number of targets by state, keyed as the API names them; quarantined ones count as failed."""
+        counts = {label.lower(): 0 for label in ("pending", "sent", "not_now", "acknowledged", "failed")}
+        counts |= {"cancelled": 0, "expired": 0}
+        rows = self.order_by().values_list("state").annotate(number=models.Count("id"))
+        for state, number in rows:
+            name = self.model.State(state).name.lower()
+            counts["failed" if name == "quarantined" else name] += number
+        return counts

@@ -1,0 +1,3 @@
+"""URLs of ways in: enrollment pages and profiles, SCEP."""
+
+urlpatterns: list = []

@@ -1,0 +1,1 @@
+"""The REST API's foundation: authentication, permissions, pages, errors, idempotency. Apps bring the endpoints."""

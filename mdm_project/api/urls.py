@@ -1,0 +1,3 @@
+"""URLs of /api/v1/."""
+
+urlpatterns: list = []

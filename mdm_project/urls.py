@@ -1,0 +1,16 @@
+"""URLs. /mdm/* is answered ahead of these, in mdm_project.wsgi."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from mdm_project import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("console/", admin.site.urls),
+    path("api/v1/", include("mdm_project.api.urls")),
+    path("", include("enrollment.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
