@@ -117,7 +117,7 @@ class Place:
 def prepare_data_dir(data_dir: Path) -> None:
     """Make data_dir: private, but traversable for the servers' user where root makes it."""
     if not data_dir.exists():
-        data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True)
+        data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
 
 
 def is_reachable(path: Path) -> bool:

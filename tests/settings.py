@@ -1,0 +1,7 @@
+"""Settings of a test run: the project's own, read after the environment has been set for tests."""
+
+from tests import environment
+
+environment.prepare()
+
+from mdm_project.settings import *  # noqa: E402, F403
