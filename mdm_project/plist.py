@@ -1,10 +1,10 @@
 """Property lists: reading what devices and people send, and writing what we send.
 
-Owns the format only; what a message means belongs to the apps, the values and their JSON form to plist_values. The XML reader sits straight on expat because every
-request of a device passes through it and plistlib takes several times as long. It refuses what a property list never
-needs and an attacker does: entity declarations, deep nesting, unbounded size. Dates are aware datetimes in UTC here and
-whole seconds on the wire. A key that occurs twice in a dictionary has its last value, as on Apple's own parser, so that
-whoever reads the same bytes again sees the same value.
+Owns the format only; what a message means belongs to the apps, the values and their JSON form to plist_values. The XML
+reader sits straight on expat because every request of a device passes through it and plistlib takes twice as long. It
+refuses what a property list never needs and an attacker does: entity declarations, deep nesting, unbounded size. Dates
+are aware datetimes in UTC here and whole seconds on the wire. A key that occurs twice in a dictionary has its last
+value, as on Apple's own parser, so that whoever reads the same bytes again sees the same value.
 
 Apple: developer.apple.com/library/archive/documentation/Cocoa/Conceptual/PropertyLists
 """
