@@ -49,7 +49,7 @@ _DIGESTS = {
     bytes.fromhex("608648016503040203"): "sha512",
 }
 # Signature algorithm: is it RSA, and the digest it names (none: the one the signer names elsewhere).
-_SIGNATURES = {
+SIGNATURE_ALGORITHMS = {
     bytes.fromhex("2a864886f70d010101"): (True, None),
     bytes.fromhex("2a864886f70d010105"): (True, "sha1"),
     bytes.fromhex("2a864886f70d01010e"): (True, "sha224"),
@@ -101,15 +101,14 @@ def signed_content(der: bytes) -> tuple[bytes, bytes]:
     return message.content, verify(message, message.content)
 
 
-def signer_certificate_of_header(value: str, content: bytes) -> bytes:
-    """Verify an Mdm-Signature header over the request's body and return the signer's certificate (DER)."""
+def decode_signature_header(value: str) -> bytes:
+    """Return the signature (CMS) that an Mdm-Signature header carries in base64."""
     if len(value) > MAX_HEADER_BYTES:
         raise SignatureInvalid("The signature header is too large.")
     try:
-        der = a2b_base64(value.strip(), strict_mode=True)
+        return a2b_base64(value.strip(), strict_mode=True)
     except ValueError:
         raise SignatureInvalid("The signature header is not base64.") from None
-    return verify_detached(der, content)
 
 
 # Reading
@@ -166,8 +165,8 @@ def _signer_info(der: bytes, node: ber.Node):
         # What was signed is the DER form with the tag of a set; other lengths cannot have been signed.
         attributes = b"\x31" + der[signed.at + 1 : signed.following]
     algorithm, signature = rest[:2]
-    digest = _DIGESTS[_algorithm(der, digest_algorithm)]
-    is_rsa, named_digest = _SIGNATURES[_algorithm(der, algorithm)]
+    digest = _DIGESTS[algorithm_oid(der, digest_algorithm)]
+    is_rsa, named_digest = SIGNATURE_ALGORITHMS[algorithm_oid(der, algorithm)]
     if named_digest not in (None, digest):
         raise ber.Malformed("two digest algorithms")
     return _signer_id(der, signer_id), digest, attributes, is_rsa, ber.octets(der, signature)
@@ -180,7 +179,8 @@ def _signer_id(der: bytes, node: ber.Node) -> bytes | tuple[bytes, bytes]:
     return der[issuer.at : issuer.following], ber.content(der, serial, ber.INTEGER)
 
 
-def _algorithm(der: bytes, node: ber.Node) -> bytes:
+def algorithm_oid(der: bytes, node: ber.Node) -> bytes:
+    """Return the encoded object identifier of an AlgorithmIdentifier."""
     return ber.content(der, ber.children(der, node)[0], ber.OID)
 
 
@@ -224,14 +224,19 @@ def verify(message: SignedMessage, content: bytes) -> bytes:
         signed = message.attributes
     if signer.is_rsa != message.is_rsa:
         raise SignatureInvalid("The signature is of another kind than the signer's key.")
+    check_signature(signer.public_key, message.is_rsa, message.digest, message.signature, signed)
+    return certificate
+
+
+def check_signature(public_key, is_rsa: bool, digest: str, signature: bytes, signed: bytes) -> None:
+    """Check one signature (PKCS#1 v1.5 or ECDSA); raises SignatureInvalid."""
     try:
-        if signer.is_rsa:
-            signer.public_key.verify(message.signature, signed, _PKCS1, _HASHES[message.digest])
+        if is_rsa:
+            public_key.verify(signature, signed, _PKCS1, _HASHES[digest])
         else:
-            signer.public_key.verify(message.signature, signed, ec.ECDSA(_HASHES[message.digest]))
+            public_key.verify(signature, signed, ec.ECDSA(_HASHES[digest]))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         raise SignatureInvalid("The signature does not match the message.") from None
-    return certificate
 
 
 def _check_attributes(message: SignedMessage, content: bytes) -> None:
