@@ -29,7 +29,9 @@ class PushCertificate(models.Model):
     class Meta:
         ordering = ["name", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_push_certificate")
+            models.UniqueConstraint(
+                fields=["is_default"], condition=Q(is_default=True), name="one_default_push_certificate"
+            )
         ]
 
     def __str__(self):

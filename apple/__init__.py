@@ -1,0 +1,1 @@
+"""Clients of Apple's services besides push: values in and out, no models."""

@@ -54,7 +54,7 @@ class Command(models.Model):
 
 
 class QueuedCommand(models.Model):
-    """One command for one channel. Found by the hot path through partial index ``queue_waiting``; see commands.hot_path."""
+    """One command for one channel; the hot path finds it through the partial index ``queue_waiting``."""
 
     class State(models.IntegerChoices):
         PENDING = 0, "Pending"

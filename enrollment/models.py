@@ -17,9 +17,7 @@ class EnrollmentProfile(models.Model):
     slug = models.SlugField(unique=True)
     organization = models.CharField(max_length=200, default="Espalier")
     description = models.TextField(blank=True, help_text="shown to the person before they install it")
-    identity_source = models.CharField(
-        max_length=10, choices=IdentitySource.choices, default=IdentitySource.SCEP
-    )
+    identity_source = models.CharField(max_length=10, choices=IdentitySource.choices, default=IdentitySource.SCEP)
     access_rights = models.PositiveIntegerField(
         default=ALL_ACCESS_RIGHTS, validators=[MinValueValidator(1), MaxValueValidator(ALL_ACCESS_RIGHTS)]
     )

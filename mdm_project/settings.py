@@ -4,6 +4,7 @@ Development needs nothing: keys are made once and kept under DATA_DIR, the serve
 (ESPALIER_ENV=production) embeds nothing and refuses to start while a setting is missing, naming it.
 """
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -31,7 +32,7 @@ REQUIRED_IN_PRODUCTION = ("SECRET_KEY", "ENCRYPTION_KEYS", "PUBLIC_URL", "DATABA
 if IS_PRODUCTION:
     missing = [name for name in REQUIRED_IN_PRODUCTION if not env.str(name, "")]
     if missing:
-        raise ImproperlyConfigured(f"ESPALIER_ENV=production needs these settings, which are missing: {', '.join(missing)}")
+        raise ImproperlyConfigured(f"ESPALIER_ENV=production needs settings that are missing: {', '.join(missing)}")
 
 
 def _kept_secret(name: str, make) -> str:
@@ -41,15 +42,13 @@ def _kept_secret(name: str, make) -> str:
         return value
     path = DATA_DIR / name.lower()
     if not path.exists():
-        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        embedded.place.prepare_data_dir(DATA_DIR)
         # Written aside and linked into place, so that two processes starting together agree on one value.
         draft = DATA_DIR / f".{name.lower()}.{os.getpid()}"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(make())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
         draft.unlink()
     return path.read_text().strip()
 
@@ -81,6 +80,9 @@ TRUSTED_PROXIES = [
 IDENTITY_EXPIRY_GRACE_DAYS = env.int("IDENTITY_EXPIRY_GRACE_DAYS", 30)
 # Largest message taken from a device; the biggest real ones (certificate and app lists) stay below 5 MB.
 DEVICE_MESSAGE_MAX_BYTES = env.int("DEVICE_MESSAGE_MAX_BYTES", 16 * 1024 * 1024)
+
+# Network users of Macs: "decline" (410), or "empty_digest" to let them in without a password.
+USER_AUTHENTICATE = env.str("USER_AUTHENTICATE", "decline")
 
 APNS_HOST = env.str("APNS_HOST", "api.push.apple.com")
 APNS_PORT = env.int("APNS_PORT", 2197)

@@ -1,0 +1,1 @@
+"""What a device should have: payload catalogue, profiles, assignments. Its issue brings it to life."""

@@ -1,0 +1,1 @@
+"""Apps, books and operating system updates. Its issue brings it to life."""

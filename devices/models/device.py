@@ -45,7 +45,7 @@ class Device(models.Model):
     Platform = Platform
 
     udid = models.TextField(null=True, blank=True, unique=True, verbose_name="UDID")
-    serial_number = models.TextField(null=True, blank=True, db_index=True)
+    serial_number = models.TextField(null=True, blank=True, db_index=True)  # noqa: DJ001 - absent is not empty
     name = models.TextField(blank=True)
     platform = models.CharField(max_length=10, blank=True, choices=Platform.choices, db_index=True)
     model = models.TextField(blank=True, help_text="hardware model as the device names it, for example iPhone17,1")
@@ -178,7 +178,7 @@ class Channel(models.Model):
 
 
 class ChannelContact(models.Model):
-    """When a channel was last heard of, to five minutes: a narrow row of its own, so that polls do not touch wide ones."""
+    """When a channel was last heard of, to five minutes: a narrow row, so that polls do not touch wide ones."""
 
     channel = models.OneToOneField(Channel, primary_key=True, on_delete=models.CASCADE, related_name="contact")
     seen_at = models.DateTimeField()

@@ -23,7 +23,7 @@ class Answer(models.Model):
 
 
 class InstalledApplication(models.Model):
-    """An app of InstalledApplicationList. Macs report some without a bundle identifier: those are told apart by name."""
+    """An app of InstalledApplicationList. Those that a Mac reports without bundle identifier are told apart by name."""
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="applications")
     identifier = models.TextField(blank=True)

@@ -48,7 +48,9 @@ class RejectedMessage(models.Model):
     """A message of a device that was refused, kept for the operator: why, from where, and its beginning (encrypted)."""
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
-    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.CASCADE, related_name="rejected_messages")
+    device = models.ForeignKey(
+        Device, null=True, blank=True, on_delete=models.CASCADE, related_name="rejected_messages"
+    )
     address = models.GenericIPAddressField(null=True)
     path = models.TextField()
     content_type = models.TextField(blank=True)

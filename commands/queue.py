@@ -1,0 +1,179 @@
+"""The queue: the one door through which a device is asked something, and what else may happen to what was queued.
+
+The body is rendered and stored once, each target is one narrow row, all of them inserted by one statement. What a
+person or the API queued is never dropped; only a scheduled refresh replaces its own unanswered elders.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from apns.services import request_wake
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from commands.models import Command, QueuedCommand, Report
+from commands.validation import check_command, check_command_uuid, render_command
+from devices.timeline import Actor, record_event
+from mdm_project.crypto import seal_body
+from mdm_project.errors import BadRequest, Conflict
+
+State = QueuedCommand.State
+DELETE_BATCH = 5000
+
+# Ordered by channel id, so that two storms of commands lock and insert in one order.
+_INSERT_TARGETS = """
+INSERT INTO commands_queuedcommand (command_id, channel_id, priority, expires_at)
+SELECT %s, id, %s, %s FROM ({channels}) AS target ORDER BY id"""
+
+
+class NobodyToAsk(BadRequest):
+    code = "no_targets"
+
+
+class DuplicateCommand(Conflict):
+    code = "duplicate_command_uuid"
+
+
+def queue_command(
+    request_type: str,
+    payload: dict | None,
+    channels,
+    *,
+    actor: Actor,
+    reason: str = "",
+    priority: int = 0,
+    expires_at: datetime | None = None,
+    supersedes: str = "",
+    push: bool = True,
+    command_uuid: str | None = None,
+) -> Command:
+    """Ask every channel of a ChannelQuerySet for the same thing, and wake them after commit unless push is off.
+
+    Channels that cannot be asked (unenrolled) are left out. Raises InvalidCommand, NobodyToAsk, and DuplicateCommand
+    for a CommandUUID that was used before. ``payload`` holds plist values (bytes and datetimes as such).
+    """
+    payload = payload or {}
+    check_command(request_type, payload)
+    command_uuid = command_uuid or str(uuid.uuid4()).upper()
+    check_command_uuid(command_uuid)
+    command = Command(
+        uuid=command_uuid, request_type=request_type, origin=actor.origin, actor=actor.name, user=actor.user,
+        reason=reason, priority=priority, supersedes=supersedes, expires_at=expires_at,
+    )  # fmt: skip
+    command.body_encrypted = seal_body(render_command(command_uuid, request_type, payload), command.body_context)
+    with transaction.atomic():
+        _insert(command)
+        targets = channels.reachable().order_by()
+        command.target_count = _insert_targets(command, targets)
+        if not command.target_count:
+            raise NobodyToAsk("none of these devices can be asked: not enrolled")
+        Command.objects.filter(pk=command.pk).update(target_count=command.target_count)
+        if supersedes:
+            _replace_elders(command)
+        _tell(command, actor)
+        if push:
+            request_wake(targets)
+    return command
+
+
+def _insert(command: Command) -> None:
+    try:
+        with transaction.atomic():
+            command.save(force_insert=True)
+    except IntegrityError as error:
+        raise DuplicateCommand(
+            "this CommandUUID was used before", fields={"command_uuid": "was used before"}
+        ) from error
+
+
+def _insert_targets(command: Command, channels) -> int:
+    sql, parameters = channels.values("id").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_TARGETS.format(channels=sql), [command.pk, command.priority, command.expires_at, *parameters]
+        )
+        return cursor.rowcount
+
+
+def _replace_elders(command: Command) -> None:
+    elders = QueuedCommand.objects.waiting().filter(
+        command__supersedes=command.supersedes,
+        command__id__lt=command.pk,
+        channel__in=command.targets.order_by().values("channel"),
+    )
+    elders.update(state=State.CANCELLED, finished_at=timezone.now(), note="replaced by a newer scheduled refresh")
+
+
+def _tell(command: Command, actor: Actor) -> None:
+    if actor.origin == "schedule":
+        return
+    only = command.targets.values_list("channel__device", flat=True).first() if command.target_count == 1 else None
+    where = "" if only else f" on {command.target_count} channels"
+    because = f": {command.reason}" if command.reason else ""
+    record_event(
+        "command_queued", f"{command.request_type} asked{where}{because}",
+        device=only, actor=actor.name, command_id=command.pk,
+    )  # fmt: skip
+
+
+def cancel_commands(queued, *, actor: Actor, reason: str = "") -> int:
+    """Cancel what still waits among some QueuedCommands; return how many. A device that has one may still answer."""
+    note = f"cancelled by {actor.name}" + (f": {reason}" if reason else "")
+    with transaction.atomic():
+        number = queued.waiting().order_by().update(state=State.CANCELLED, finished_at=timezone.now(), note=note)
+        if number:
+            record_event("commands_cancelled", f"{number} waiting commands {note}", actor=actor.name)
+    return number
+
+
+def clear_queue(channel_ids: list[int], note: str) -> int:
+    """Cancel everything that waits for some channels, because their membership ended or began anew."""
+    waiting = QueuedCommand.objects.waiting().filter(channel_id__in=channel_ids)
+    return waiting.update(state=State.CANCELLED, finished_at=timezone.now(), note=note)
+
+
+def retry_command(queued: QueuedCommand, *, actor: Actor, reason: str = "") -> Command:
+    """Ask the same again of the same channel, as a new command; raise Conflict while the old one still waits."""
+    from devices.models import Channel
+    from mdm_project import plist
+    from mdm_project.crypto import unseal
+
+    if queued.state in QueuedCommand.WAITING:
+        raise Conflict("this command still waits for its answer")
+    old = queued.command
+    payload = dict(plist.loads(unseal(old.body_encrypted, old.body_context))["Command"])
+    request_type = payload.pop("RequestType")
+    reason = reason or f"again: {old.request_type} {queued.get_state_display().lower()} before"
+    return queue_command(
+        request_type, payload, Channel.objects.filter(pk=queued.channel_id), actor=actor, reason=reason
+    )
+
+
+def expire_commands() -> int:
+    """Mark waiting commands whose time is over; the hot path stops delivering them by itself at that moment."""
+    over = QueuedCommand.objects.waiting().filter(expires_at__lte=timezone.now())
+    return over.update(state=State.EXPIRED, finished_at=F("expires_at"), note="nobody answered in time")
+
+
+def delete_old_rows() -> int:
+    """Delete finished queue rows, reports and bodies past their retention, in batches; return how many rows."""
+    now = timezone.now()
+    reports = Report.objects.filter(received_at__lt=now - timedelta(days=settings.REPORT_RETENTION_DAYS))
+    finished = QueuedCommand.objects.filter(finished_at__lt=now - timedelta(days=settings.COMMAND_RETENTION_DAYS))
+    old_commands = Command.objects.filter(
+        ~Q(targets__isnull=False), created_at__lt=now - timedelta(days=settings.COMMAND_RETENTION_DAYS)
+    )
+    old_reports = reports.exclude(interpreted_at=None)
+    return sum(_delete_in_batches(rows) for rows in (old_reports, finished, old_commands))
+
+
+def _delete_in_batches(rows) -> int:
+    deleted = 0
+    while True:
+        ids = list(rows.order_by("id").values_list("id", flat=True)[:DELETE_BATCH])
+        if not ids:
+            return deleted
+        rows.model.objects.filter(id__in=ids).delete()
+        deleted += len(ids)

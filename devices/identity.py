@@ -1,0 +1,136 @@
+"""Which certificate a device presents, and whether an authority we trust vouches for it.
+
+The certificate comes from the Mdm-Signature header (a detached CMS over the exact body), or from a header that a
+trusted proxy sets after TLS client authentication. Local caches hold only that a chain was verified; whether the
+certificate is pinned to the device it speaks for, and still active, is asked of PostgreSQL with every message.
+A refusal here is 400 or 403: 401 would make the device remove its enrollment.
+"""
+
+import hashlib
+import ipaddress
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography import x509
+from django.conf import settings
+
+from devices.models import CertificateAuthority
+from mdm_project import cms, pki
+from mdm_project.errors import BadRequest
+
+AUTHORITIES_LIFETIME_S = 10
+VERIFIED_CACHE_SIZE = 200_000
+SECONDS_A_DAY = 86_400
+
+
+class NoCertificate(BadRequest):
+    code = "no_certificate"
+
+
+class UntrustedCertificate(BadRequest):
+    code = "untrusted_certificate"
+
+
+class ExpiredCertificate(BadRequest):
+    code = "expired_certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A certificate whose chain is verified: its fingerprint, end of validity (Unix seconds) and authority."""
+
+    fingerprint: bytes
+    not_after: float
+    authority_id: int
+    der: bytes
+
+
+_verified: dict[bytes, Presented] = {}
+_authorities: tuple[float, list] = (0.0, [])
+
+
+def presented_identity(environ: dict, body: bytes) -> Presented:
+    """Return the verified certificate of a request; raise NoCertificate, UntrustedCertificate or a CMS error."""
+    der = _certificate(environ, body)
+    if der is None:
+        raise NoCertificate("neither an Mdm-Signature nor a client certificate from a trusted proxy came with it")
+    presented = verified(der)
+    if presented.not_after + settings.IDENTITY_EXPIRY_GRACE_DAYS * SECONDS_A_DAY < time.time():
+        raise ExpiredCertificate("the client certificate expired too long ago")
+    return presented
+
+
+def _certificate(environ: dict, body: bytes) -> bytes | None:
+    signature = environ.get("HTTP_MDM_SIGNATURE")
+    if signature:
+        return cms.signer_certificate_of_header(signature, body)
+    header = environ.get(_header_variable(settings.IDENTITY_HEADER))
+    if header and is_trusted_proxy(environ.get("REMOTE_ADDR", "")):
+        return cms.certificate_from_header(header)
+    return None
+
+
+@lru_cache(maxsize=4)
+def _header_variable(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
+@lru_cache(maxsize=1024)
+def is_trusted_proxy(address: str) -> bool:
+    """Tell whether a peer may relay client certificates (TRUSTED_PROXIES); anything unreadable may not."""
+    try:
+        peer = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return False
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
+        peer = peer.ipv4_mapped
+    return any(peer in network for network in settings.TRUSTED_PROXIES if network.version == peer.version)
+
+
+def verified(der: bytes) -> Presented:
+    """Return what is known of a certificate once its chain is verified; raise UntrustedCertificate."""
+    fingerprint = hashlib.sha256(der).digest()
+    known = _verified.get(fingerprint)
+    if known is not None and known.authority_id in _trusted_ids():
+        return known
+    certificate = _load(der)
+    issuers = (pk for pk, authority in _trusted() if pki.issued_by(certificate, authority))
+    authority_id = next(issuers, None)
+    if authority_id is None:
+        raise UntrustedCertificate("the client certificate was not issued by an authority this server trusts")
+    if len(_verified) >= VERIFIED_CACHE_SIZE:
+        _verified.clear()
+    presented = Presented(fingerprint, certificate.not_valid_after_utc.timestamp(), authority_id, der)
+    _verified[fingerprint] = presented
+    return presented
+
+
+def _load(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise UntrustedCertificate("the client certificate cannot be read") from error
+
+
+def _trusted() -> list[tuple[int, x509.Certificate]]:
+    """The trusted authorities, read at most every few seconds by a process."""
+    global _authorities
+    loaded_at, authorities = _authorities
+    now = time.monotonic()
+    if not authorities or now - loaded_at > AUTHORITIES_LIFETIME_S:
+        rows = CertificateAuthority.objects.filter(is_trusted=True).values_list("id", "certificate_pem")
+        authorities = [(pk, x509.load_pem_x509_certificate(pem.encode())) for pk, pem in rows]
+        _authorities = (now, authorities)
+    return authorities
+
+
+def _trusted_ids() -> set[int]:
+    return {pk for pk, _ in _trusted()}
+
+
+def forget_cached() -> None:
+    """Drop what this process remembers of authorities and chains (after a change of trust, and in tests)."""
+    global _authorities
+    _authorities = (0.0, [])
+    _verified.clear()
