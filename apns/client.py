@@ -179,6 +179,8 @@ async def _deliver(
             if failures >= MAX_ATTEMPTS:
                 return
             todo = [exchange for exchange in again if exchange.attempts < MAX_ATTEMPTS]
+            # If one of them makes APNs end the connection, it must not be ahead of the same others again.
+            random.shuffle(todo)
         if todo:
             await asyncio.sleep(retry_base_s * 2**failures * random.uniform(0.5, 1.0))
 

@@ -160,7 +160,9 @@ class PushConnection(APNsTLSClientProtocol):
         self.is_open = False
         self.ending = self.ending or (f"the connection was lost: {exc}" if exc else "APNs closed the connection")
         if not self.ready.done():
-            self.ready.set_exception(exc or ConnectionResetError(self.ending))
+            # TLS 1.3 lets a server refuse the certificate after the client's handshake is done; some just hang up.
+            hint = "APNs closed the connection before HTTP/2 began, as it may when it refuses the push certificate"
+            self.ready.set_exception(exc or ConnectionResetError(hint))
             self.ready.exception()  # read once, so that asyncio does not complain when nobody waits for it
         self._lose_everything()
         super().connection_lost(exc)

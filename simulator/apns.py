@@ -48,11 +48,17 @@ class ApnsServer:
     """The server; `start` listens, `register` makes a device known. Counters are for tests and benchmarks."""
 
     def __init__(
-        self, push_ca: PushCA, host: str = "127.0.0.1", port: int = 0, max_concurrent_streams: int = 1000
+        self,
+        push_ca: PushCA,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        max_concurrent_streams: int = 1000,
+        stream_window_bytes: int = http2.DEFAULT_WINDOW,
     ) -> None:
         self.push_ca = push_ca
         self.host, self.port = host, port
         self.max_concurrent_streams = max_concurrent_streams
+        self.stream_window_bytes = stream_window_bytes
         self.accepted = 0
         self.ignored_by_device = 0
         self.connections_made = 0
@@ -63,12 +69,14 @@ class ApnsServer:
         self._gone: dict[bytes, int] = {}
         self._next_faults: deque[Fault] = deque()
         self._token_faults: dict[bytes, deque[Fault] | Fault] = {}
+        self.authorities: set[bytes] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen; `port` 0 picks a free one and is then replaced by it."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
+        self.loop = asyncio.get_running_loop()
+        self._server = await self.loop.create_server(
             lambda: ApnsConnection(self), self.host, self.port, ssl=self._ssl_context(), backlog=256
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -170,7 +178,7 @@ class ApnsConnection(http2.Http2Connection):
     """Check each request as Apple does and answer it."""
 
     def __init__(self, server: ApnsServer) -> None:
-        super().__init__(server.max_concurrent_streams)
+        super().__init__(server.max_concurrent_streams, server.stream_window_bytes)
         self.server = server
         self.topic = ""
 

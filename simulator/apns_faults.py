@@ -68,10 +68,10 @@ class Silence:
 
 @dataclass(frozen=True)
 class Close:
-    """Drop the connection without a word."""
+    """Drop the connection without a word; what was answered before still goes out."""
 
     def strike(self, connection: "ApnsConnection", stream_id: int, apns_id: bytes) -> None:
-        connection.transport.abort()
+        connection.close()
 
 
 Fault = Answer | GoAway | Reset | Silence | Close

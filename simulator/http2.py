@@ -20,10 +20,11 @@ END_HEADERS, PADDED, HAS_PRIORITY = 0x4, 0x8, 0x20
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = 0, 1, 2, 3
 STREAM_CLOSED, FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, COMPRESSION_ERROR = 5, 6, 7, 8, 9
 
-SETTINGS_MAX_CONCURRENT_STREAMS, SETTINGS_INITIAL_WINDOW_SIZE, SETTINGS_MAX_FRAME_SIZE = 3, 4, 5
+SETTINGS_MAX_CONCURRENT_STREAMS, SETTINGS_INITIAL_WINDOW_SIZE = 3, 4
 DEFAULT_WINDOW = 65_535
 MAX_WINDOW = 2**31 - 1
 MAX_FRAME_BYTES = 16_384
+MAX_REQUEST_BYTES = 1 << 20
 FRAME_HEADER = struct.Struct(">HBBBL")
 SETTING = struct.Struct(">HL")
 
@@ -40,10 +41,11 @@ class ConnectionFault(Exception):
 
 
 class Stream:
-    __slots__ = ("body", "has_ended", "headers", "send_window", "unsent")
+    __slots__ = ("body", "has_ended", "headers", "receive_window", "send_window", "unsent")
 
-    def __init__(self, headers: list[tuple[bytes, bytes]], send_window: int) -> None:
+    def __init__(self, headers: list[tuple[bytes, bytes]], send_window: int, receive_window: int) -> None:
         self.headers = headers
+        self.receive_window = receive_window
         self.body = bytearray()
         self.has_ended = False
         self.send_window = send_window
@@ -66,8 +68,9 @@ def header_block(status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
 class Http2Connection(asyncio.Protocol):
     """One connection of a client; a subclass implements `on_request` and answers with `respond` or `reset`."""
 
-    def __init__(self, max_concurrent_streams: int) -> None:
+    def __init__(self, max_concurrent_streams: int, stream_window_bytes: int = DEFAULT_WINDOW) -> None:
         self.max_concurrent_streams = max_concurrent_streams
+        self.stream_window_bytes = stream_window_bytes
         self.transport: asyncio.Transport | None = None
         self.streams: dict[int, Stream] = {}
         self.last_stream_id = 0
@@ -129,6 +132,7 @@ class Http2Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         settings = SETTING.pack(SETTINGS_MAX_CONCURRENT_STREAMS, self.max_concurrent_streams)
+        settings += SETTING.pack(SETTINGS_INITIAL_WINDOW_SIZE, self.stream_window_bytes)
         self._out.append(frame(SETTINGS, 0, 0, settings))
         self.flush()
 
@@ -211,7 +215,7 @@ class Http2Connection(asyncio.Protocol):
         if len(self.streams) >= self.max_concurrent_streams:
             self.on_excess_stream(stream_id)
             return
-        stream = self.streams[stream_id] = Stream(headers, self._peer_initial_window)
+        stream = self.streams[stream_id] = Stream(headers, self._peer_initial_window, self.stream_window_bytes)
         problem = _malformed(headers)
         if problem:
             self.on_malformed(stream_id, problem)
@@ -236,12 +240,18 @@ class Http2Connection(asyncio.Protocol):
         stream = self.streams.get(stream_id)
         if stream is None or stream.has_ended:
             return
-        stream.body += _without_padding(flags, payload)
-        if len(stream.body) > DEFAULT_WINDOW:  # the stream's own window is never enlarged
+        stream.receive_window -= len(payload)
+        if stream.receive_window < 0:
             raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the stream's window")
+        stream.body += _without_padding(flags, payload)
         if flags & END_STREAM:
             stream.has_ended = True
             self.on_request(stream_id, stream)
+        elif len(stream.body) > MAX_REQUEST_BYTES:
+            self.reset(stream_id, CANCEL)
+        elif payload:
+            self._out.append(frame(WINDOW_UPDATE, 0, stream_id, len(payload).to_bytes(4, "big")))
+            stream.receive_window += len(payload)
 
     def _on_reset(self, flags: int, stream_id: int, payload: bytes) -> None:
         self.streams.pop(stream_id, None)
