@@ -1,13 +1,13 @@
-"""A reader of BER, definite and indefinite, as far as CMS messages and certificates need it.
+"""A reader of BER, definite and indefinite, and a writer of DER, as far as CMS messages and certificates need it.
 
-Owns finding where elements begin and end; what they mean is known to cms. Devices sign with indefinite lengths, which
+Owns finding where elements begin and end, and writing them (DER); what they mean is known to cms. Devices sign with indefinite lengths, which
 DER readers refuse, and every request of a device has one such message, so this is short and does not copy.
 RFC: ITU-T X.690.
 """
 
 from typing import NamedTuple
 
-SEQUENCE, SET, INTEGER, OCTETS, OID = 0x30, 0x31, 0x02, 0x04, 0x06
+SEQUENCE, SET, INTEGER, BITS, OCTETS, OID = 0x30, 0x31, 0x02, 0x03, 0x04, 0x06
 CONTEXT_0, CONTEXT_1 = 0xA0, 0xA1
 
 _MAX_DEPTH = 16
@@ -107,3 +107,12 @@ def content(data: bytes, node: Node, tag: int) -> bytes:
     if node.tag != tag:
         raise Malformed("an element of another kind is expected")
     return data[node.start : node.end]
+
+
+def element(tag: int, *parts: bytes) -> bytes:
+    """Return an element written in DER."""
+    body = b"".join(parts)
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    length = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + body

@@ -48,6 +48,8 @@ _DIGESTS = {
     bytes.fromhex("608648016503040202"): "sha384",
     bytes.fromhex("608648016503040203"): "sha512",
 }
+_DIGEST_OIDS = {name: oid for oid, name in _DIGESTS.items()}
+_RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")
 # Signature algorithm: is it RSA, and the digest it names (none: the one the signer names elsewhere).
 SIGNATURE_ALGORITHMS = {
     bytes.fromhex("2a864886f70d010101"): (True, None),
@@ -337,3 +339,57 @@ def sign(content: bytes, certificate: x509.Certificate, key, chain=()) -> bytes:
     for issuer in chain:
         builder = builder.add_certificate(issuer)
     return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities])
+
+
+def sign_attributed(content: bytes, certificate: x509.Certificate, key, attributes: dict[bytes, bytes], digest: str):
+    """Return a DER SignedData that carries content and, beside the usual ones, these encoded attributes (RSA only)."""
+    der = certificate.public_bytes(Encoding.DER)
+    issuer, serial = _issuer_and_serial(der)
+    set_of = _signed_set(content, attributes, digest)
+    digest_algorithm = ber.element(ber.SEQUENCE, ber.element(ber.OID, _DIGEST_OIDS[digest]), _NULL)
+    signer = ber.element(
+        ber.SEQUENCE,
+        _VERSION_1,
+        ber.element(ber.SEQUENCE, issuer, ber.element(ber.INTEGER, serial)),
+        digest_algorithm,
+        bytes([ber.CONTEXT_0]) + set_of[1:],
+        ber.element(ber.SEQUENCE, ber.element(ber.OID, _RSA_ENCRYPTION), _NULL),
+        ber.element(ber.OCTETS, key.sign(set_of, _PKCS1, _HASHES[digest])),
+    )
+    data = (ber.element(ber.OID, _DATA), ber.element(ber.CONTEXT_0, ber.element(ber.OCTETS, content)))
+    return _signed_data(data, [der], digest_algorithm, signer)
+
+
+def _signed_set(content: bytes, attributes: dict[bytes, bytes], digest: str) -> bytes:
+    digested = new_digest(digest, content, usedforsecurity=False).digest()
+    everything = attributes | {
+        _CONTENT_TYPE: ber.element(ber.OID, _DATA),
+        _MESSAGE_DIGEST: ber.element(ber.OCTETS, digested),
+    }
+    encoded = [
+        ber.element(ber.SEQUENCE, ber.element(ber.OID, kind), ber.element(ber.SET, value))
+        for kind, value in everything.items()
+    ]
+    return ber.element(ber.SET, *sorted(encoded))
+
+
+def certificates_only(certificates: list[x509.Certificate]) -> bytes:
+    """Return a SignedData without content and signer, in which certificates travel."""
+    data = (ber.element(ber.OID, _DATA),)
+    return _signed_data(data, [certificate.public_bytes(Encoding.DER) for certificate in certificates])
+
+
+_NULL = b"\x05\x00"
+_VERSION_1 = b"\x02\x01\x01"
+
+
+def _signed_data(data, certificates: list[bytes], digest_algorithm: bytes = b"", signer: bytes = b"") -> bytes:
+    body = ber.element(
+        ber.SEQUENCE,
+        _VERSION_1,
+        ber.element(ber.SET, digest_algorithm),
+        ber.element(ber.SEQUENCE, *data),
+        ber.element(ber.CONTEXT_0, *certificates),
+        ber.element(ber.SET, signer),
+    )
+    return ber.element(ber.SEQUENCE, ber.element(ber.OID, _SIGNED_DATA), ber.element(ber.CONTEXT_0, body))
