@@ -64,8 +64,8 @@ IDLE_SQL = f"""{_IDENT}
 REPORT_SQL = f"""{_IDENT}
 , answered AS (
     SELECT q.id, q.state FROM ident
-    JOIN commands_command cmd ON cmd.uuid = $4::text
-    JOIN commands_queuedcommand q ON q.command_id = cmd.id AND q.channel_id = ident.id
+    JOIN commands_queuedcommand q ON q.channel_id = ident.id
+        AND q.command_id = (SELECT id FROM commands_command WHERE uuid = $4::text)
 ), finished AS (
     UPDATE commands_queuedcommand q
     SET state = $5::smallint,

@@ -161,10 +161,9 @@ def delete_old_rows() -> int:
     """Delete finished queue rows, reports and bodies past their retention, in batches; return how many rows."""
     now = timezone.now()
     reports = Report.objects.filter(received_at__lt=now - timedelta(days=settings.REPORT_RETENTION_DAYS))
-    finished = QueuedCommand.objects.filter(finished_at__lt=now - timedelta(days=settings.COMMAND_RETENTION_DAYS))
-    old_commands = Command.objects.filter(
-        ~Q(targets__isnull=False), created_at__lt=now - timedelta(days=settings.COMMAND_RETENTION_DAYS)
-    )
+    old = now - timedelta(days=settings.COMMAND_RETENTION_DAYS)
+    finished = QueuedCommand.objects.filter(queued_at__lt=old).exclude(state__in=QueuedCommand.WAITING)
+    old_commands = Command.objects.filter(~Q(targets__isnull=False), created_at__lt=old)
     old_reports = reports.exclude(interpreted_at=None)
     return sum(_delete_in_batches(rows) for rows in (old_reports, finished, old_commands))
 
