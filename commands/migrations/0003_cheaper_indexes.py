@@ -6,28 +6,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('commands', '0002_initial'),
-        ('devices', '0003_cheaper_indexes'),
+        ("commands", "0002_initial"),
+        ("devices", "0002_storage"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='queuedcommand',
-            name='queue_finished',
+            model_name="queuedcommand",
+            name="queue_finished",
         ),
         migrations.AlterField(
-            model_name='report',
-            name='received_at',
+            model_name="report",
+            name="received_at",
             field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
         ),
         migrations.AddIndex(
-            model_name='queuedcommand',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['queued_at'], name='queue_age'),
+            model_name="queuedcommand",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["queued_at"], name="queue_age"),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['received_at'], name='report_age'),
+            model_name="report",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["received_at"], name="report_age"),
         ),
     ]
