@@ -1,8 +1,9 @@
 """A reader of BER, definite and indefinite, and a writer of DER, as far as CMS messages and certificates need it.
 
-Owns finding where elements begin and end, and writing them (DER); what they mean is known to cms. Devices sign with indefinite lengths, which
-DER readers refuse, and every request of a device has one such message, so this is short and does not copy.
-RFC: ITU-T X.690.
+Owns finding where elements begin and end, and writing them; what they mean is known to cms. Devices sign with
+indefinite lengths, which DER readers refuse, and every request of a device has one such message, so this is short and
+does not copy.
+Standard: ITU-T X.690.
 """
 
 from typing import NamedTuple

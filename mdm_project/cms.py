@@ -103,14 +103,15 @@ def signed_content(der: bytes) -> tuple[bytes, bytes]:
     return message.content, verify(message, message.content)
 
 
-def decode_signature_header(value: str) -> bytes:
-    """Return the signature (CMS) that an Mdm-Signature header carries in base64."""
+def signer_certificate_of_header(value: str, content: bytes) -> bytes:
+    """Verify an Mdm-Signature header over the request's body and return the signer's certificate (DER)."""
     if len(value) > MAX_HEADER_BYTES:
         raise SignatureInvalid("The signature header is too large.")
     try:
-        return a2b_base64(value.strip(), strict_mode=True)
+        der = a2b_base64(value.strip(), strict_mode=True)
     except ValueError:
         raise SignatureInvalid("The signature header is not base64.") from None
+    return verify_detached(der, content)
 
 
 # Reading

@@ -149,7 +149,7 @@ def _key_id(authority: x509.Certificate) -> bytes:
 # Judging
 
 
-def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+def issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     """Tell whether an authority issued a client certificate: name, signature, use, and that both have begun.
 
     Without an extended key usage a certificate may be used for anything. The end of the certificate is for the caller

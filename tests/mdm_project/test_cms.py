@@ -326,10 +326,6 @@ def test_what_openssl_signs_is_verified(tmp_path, options):
 # Headers
 
 
-def verify_header(value: str, body: bytes) -> bytes:
-    return cms.verify_detached(cms.decode_signature_header(value), body)
-
-
 def header(name: str) -> str:
     return capture(f"mdm-signature/{name}.header.txt").decode()
 
@@ -337,18 +333,18 @@ def header(name: str) -> str:
 @pytest.mark.parametrize("name", ["real-1", "generated-sha1-rsa"])
 def test_captured_headers_verify_over_exactly_their_body(name):
     body = capture(f"mdm-signature/{name}.body.plist")
-    signer = x509.load_der_x509_certificate(verify_header(header(name), body))
+    signer = x509.load_der_x509_certificate(cms.signer_certificate_of_header(header(name), body))
     assert signer.serial_number
     for changed in (body + b"\n", body[:-1], body.replace(b"UDID", b"udid"), b""):
         with pytest.raises(SignatureInvalid):
-            verify_header(header(name), changed)
+            cms.signer_certificate_of_header(header(name), changed)
 
 
 @pytest.mark.parametrize("name", ["generated-bad-signature", "not-base64", "not-cms"])
 def test_captured_headers_that_are_wrong_are_refused(name):
     body = capture("mdm-signature/generated-sha1-rsa.body.plist")
     with pytest.raises(SignatureInvalid):
-        verify_header(header(name), body)
+        cms.signer_certificate_of_header(header(name), body)
 
 
 def test_every_flipped_byte_of_a_body_is_noticed():
@@ -357,13 +353,13 @@ def test_every_flipped_byte_of_a_body_is_noticed():
         changed = bytearray(BODY)
         changed[position] ^= 1
         with pytest.raises(SignatureInvalid):
-            verify_header(value, bytes(changed))
+            cms.signer_certificate_of_header(value, bytes(changed))
 
 
 @pytest.mark.parametrize("value", ["", "=", "AAA", "é", "A" * 40_000, "MIIC\n\tMIIC"])
 def test_headers_that_are_no_signature_are_refused(value):
     with pytest.raises(SignatureInvalid):
-        verify_header(value, BODY)
+        cms.signer_certificate_of_header(value, BODY)
 
 
 def pem(certificate: x509.Certificate) -> str:
