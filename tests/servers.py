@@ -8,6 +8,7 @@ remembers of an earlier test never matches a row of a later one.
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -122,6 +123,13 @@ def is_ready(url: str) -> bool:
             return response.status == 200
     except OSError:
         return False
+
+
+def is_listening(port: int) -> bool:
+    """Say whether something accepts connections on a port of loopback."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 # Fixtures
