@@ -56,6 +56,8 @@ def _start_servers() -> None:
     )
     atexit.register(servers.erase)
     servers.start()
+    # Whitenoise warns when the folder of collected files is missing, and warnings are errors here.
+    (data_dir / "static").mkdir()
     os.environ["DATA_DIR"] = str(data_dir)
     os.environ.setdefault("DATABASE_URL", servers.database_url)
     os.environ.setdefault("REDIS_URL", servers.redis_url)
