@@ -10,11 +10,15 @@ from django.utils import timezone
 
 
 class CertificateAuthority(models.Model):
-    """An authority whose certificates devices may present: ours (with an encrypted key), or a trusted outside one."""
+    """An authority whose certificates devices may present: ours (with an encrypted key), or a trusted outside one.
+
+    The certificate that signs profiles is kept here too; it vouches for nobody.
+    """
 
     class Kind(models.TextChoices):
         OURS = "ours", "Ours"
         OUTSIDE = "outside", "Outside"
+        SIGNER = "signer", "Signs profiles"
 
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind.choices)

@@ -1,0 +1,100 @@
+"""The secrets that entitle a device to ask for an identity, from making them to using them up.
+
+A challenge travels in an enrollment profile and comes back inside the encrypted SCEP request. Only its hash is stored
+(it is random, so a plain hash is enough), except that a shared one is also kept encrypted: it goes into many profiles.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from enrollment.models import EnrollmentProfile, ScepChallenge
+from mdm_project.crypto import seal, unseal
+from mdm_project.errors import Refused
+
+SECRET_BYTES = 24
+ONE_TIME_LIFETIME = timedelta(days=7)
+RENEWAL_LIFETIME = timedelta(days=30)
+# A device whose enrollment fails mid-way asks again with the challenge it has; only erasing it would give it another.
+SAME_KEY_GRACE = timedelta(hours=1)
+
+
+class ChallengeRefused(Refused):
+    """One answer for a wrong, used, expired or revoked challenge."""
+
+    code = "challenge_refused"
+
+
+def one_time_challenge(profile: EnrollmentProfile) -> str:
+    """Return a new secret for one enrollment with a profile."""
+    return _create(profile=profile, expires_at=timezone.now() + ONE_TIME_LIFETIME)
+
+
+@transaction.atomic
+def renewal_challenge(profile: EnrollmentProfile, enrollment_key: str) -> str:
+    """Return a new secret with which one enrollment gets its next identity; earlier unused ones end."""
+    now = timezone.now()
+    earlier = ScepChallenge.objects.filter(purpose=ScepChallenge.Purpose.RENEW, bound_key=enrollment_key, uses=0)
+    earlier.filter(revoked_at=None).update(revoked_at=now)
+    return _create(
+        profile=profile,
+        purpose=ScepChallenge.Purpose.RENEW,
+        bound_key=enrollment_key,
+        expires_at=now + RENEWAL_LIFETIME,
+    )
+
+
+@transaction.atomic
+def shared_challenge(profile: EnrollmentProfile) -> str:
+    """Return the secret that all downloads of a profile share, a new one when the last is used up or about to end."""
+    EnrollmentProfile.objects.select_for_update().get(pk=profile.pk)
+    now = timezone.now()
+    usable = ScepChallenge.objects.filter(profile=profile, revoked_at=None, uses__lt=F("max_uses"))
+    # A profile should be good for a while after its download.
+    current = usable.exclude(secret_encrypted=None).filter(expires_at__gt=now + timedelta(hours=1)).first()
+    if current:
+        return unseal(bytes(current.secret_encrypted), _context(current.secret_hash)).decode()
+    lifetime = timedelta(days=profile.shared_challenge_days)
+    return _create(profile=profile, max_uses=profile.shared_challenge_uses, expires_at=now + lifetime, is_shared=True)
+
+
+def _create(*, is_shared: bool = False, **fields) -> str:
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    secret_hash = _hash(secret)
+    if is_shared:
+        fields["secret_encrypted"] = seal(secret.encode(), _context(secret_hash))
+    ScepChallenge.objects.create(secret_hash=secret_hash, **fields)
+    return secret
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _context(secret_hash: bytes) -> str:
+    return f"scep-challenge:{bytes(secret_hash).hex()}"
+
+
+def use_challenge(secret: str, key_hash: bytes) -> ScepChallenge:
+    """Take one use of a challenge for a public key and return it; raises ChallengeRefused.
+
+    Call it in the transaction that issues the identity, so that a failure there gives the use back. The key that used
+    it last may ask again for an hour without taking another use.
+    """
+    now = timezone.now()
+    challenges = ScepChallenge.objects.filter(secret_hash=_hash(secret), revoked_at=None)
+    again = challenges.filter(used_key_hash=key_hash, used_at__gt=now - SAME_KEY_GRACE).first()
+    if again:
+        return again
+    # One statement that both checks and takes: two devices cannot both get the last use.
+    usable = challenges.filter(expires_at__gt=now, uses__lt=F("max_uses"))
+    if usable.update(uses=F("uses") + 1, used_key_hash=key_hash, used_at=now):
+        return challenges.get()
+    again = challenges.filter(used_key_hash=key_hash, used_at__gt=now - SAME_KEY_GRACE).first()
+    if again:  # the same request, twice at once
+        return again
+    raise ChallengeRefused("the challenge is unknown, used up or has expired")

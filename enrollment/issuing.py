@@ -1,0 +1,76 @@
+"""Deciding on a SCEP request: whether its sender is entitled to an identity, and the answer it gets.
+
+Owns the policy; the message format is in scep, the secrets in challenges, the identities in devices.authorities.
+"""
+
+import logging
+
+from cryptography import x509
+from django.db import transaction
+
+from devices import authorities
+from enrollment import scep
+from enrollment.challenges import ChallengeRefused, use_challenge
+from enrollment.models import ScepChallenge
+from mdm_project import pki
+from mdm_project.csr import CertificateRequest
+from mdm_project.enveloped import Recipient
+
+log = logging.getLogger(__name__)
+
+
+def answer_request(der: bytes) -> bytes:
+    """Return the CertRep to a request, success or failure.
+
+    Raises BadRequest for what is no SCEP message at all. A failure is logged with its reason, never with the challenge.
+    """
+    message = scep.read_message(der)
+    recipients = [Recipient(own.certificate, own.key) for own in authorities.our_authorities()]
+    replier = recipients[0]
+    try:
+        opened = scep.open_request(message, recipients)
+        # Signed by the authority that was asked: a client knows that one, though it may have been rotated since.
+        replier = recipients[opened.recipient_index]
+        certificate = _issue(message, opened.request)
+        return scep.success(message, certificate, opened.cipher, replier)
+    except scep.RequestFailed as failed:
+        log.warning("SCEP request refused: %s", failed.reason)
+        return scep.failure(message, failed.fail_info, replier)
+
+
+@transaction.atomic
+def _issue(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
+    if message.message_type == scep.PKCS_REQ:
+        return _issue_for_challenge(message, request)
+    return _issue_for_identity(message, request)
+
+
+def _issue_for_challenge(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
+    key_hash = pki.key_hash(request.public_key)
+    if pki.key_hash(message.signer.public_key()) != key_hash:
+        raise scep.RequestFailed(scep.BAD_REQUEST, "the message is not signed with the key it asks a certificate for")
+    if not request.challenge:
+        raise scep.RequestFailed(scep.BAD_REQUEST, "the request has no challenge")
+    try:
+        challenge = use_challenge(request.challenge, key_hash)
+    except ChallengeRefused as error:
+        raise scep.RequestFailed(scep.BAD_REQUEST, error.detail) from None
+    return authorities.issue_identity(
+        request,
+        challenge_id=challenge.pk,
+        bound_key=challenge.bound_key,
+        is_renewal=challenge.purpose == ScepChallenge.Purpose.RENEW,
+    )
+
+
+def _issue_for_identity(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
+    """Renew: the certificate that signs the request must be the active identity of a device."""
+    identity = authorities.renewable_identity(pki.fingerprint(message.signer))
+    if identity is None:
+        raise scep.RequestFailed(scep.BAD_REQUEST, "the request is not signed by an active identity of a device")
+    return authorities.issue_identity(
+        request,
+        challenge_id=identity.challenge_id,
+        bound_key=identity.enrollment_key,
+        is_renewal=True,
+    )

@@ -1,0 +1,62 @@
+"""The SCEP endpoint: GetCACaps, GetCACert and PKIOperation over GET and POST (RFC 8894, section 4)."""
+
+import re
+from binascii import a2b_base64
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from devices import authorities
+from enrollment import issuing
+from enrollment.scep import CAPABILITIES
+from mdm_project.errors import BadRequest, EspalierError, TooLarge
+
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]", re.ASCII)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def scep(request):
+    operation = request.GET.get("operation", "")
+    try:
+        if operation == "PKIOperation":
+            return _answer(issuing.answer_request(_message(request)), "application/x-pki-message")
+        if request.method == "GET" and operation == "GetCACaps":
+            return _answer(CAPABILITIES, "text/plain")
+        if request.method == "GET" and operation == "GetCACert":
+            certificate = authorities.issuing_authority().certificate
+            return _answer(certificate.public_bytes(Encoding.DER), "application/x-x509-ca-cert")
+        raise BadRequest("The operation is not one of GetCACaps, GetCACert and PKIOperation.")
+    except EspalierError as error:
+        return HttpResponse(f"{error.detail}\n", status=error.status, content_type="text/plain")
+
+
+def _answer(body: bytes | str, content_type: str) -> HttpResponse:
+    # Set by hand: clients compare the content type exactly, and Django would add a character set to it.
+    response = HttpResponse(body)
+    response.headers["Content-Type"] = content_type
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _message(request) -> bytes:
+    if request.method == "POST":
+        body = request.read(MAX_MESSAGE_BYTES + 1)
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise TooLarge("The message is too large.")
+        return body
+    return _decoded(request.GET.get("message", ""))
+
+
+def _decoded(value: str) -> bytes:
+    """Decode the base64 of a URL, in which a plus may have become a space, or the URL-safe alphabet been used."""
+    text = value.strip("\r\n\t ").translate(str.maketrans(" -_", "++/", "\r\n\t")).rstrip("=")
+    if not text or _NOT_BASE64.search(text):
+        raise BadRequest("The message is not base64.")
+    try:
+        return a2b_base64(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise BadRequest("The message is not base64.") from None
