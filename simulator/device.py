@@ -161,7 +161,9 @@ class PretendDevice:
             await self.check_in()
         except (TryLater, Unwelcome) as error:
             self.forget_enrollment(f"could not check in: {error}")
+            self.state.has_left = False
             raise refuse(MDM, 12002, f"The device could not check in: {error}") from error
+        self.state.has_left = False
         self.events.append("enrolled")
 
     def accept(self, configuration: Configuration) -> Enrollment:
@@ -340,6 +342,7 @@ class PretendDevice:
             self.state.apps.pop(identifier, None)
         self.state.channels, self.state.managed_apps = {}, {}
         self.state.unlock_token = self.state.bootstrap_token = b""
+        self.state.has_left = True
         self._done.clear()
         self.events.append(f"unenrolled: {reason}")
 

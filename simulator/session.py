@@ -46,7 +46,8 @@ async def visit(device: "PretendDevice", channel: Channel) -> Visit:
         device.forget_enrollment(f"the server refused it: {error}")
     finally:
         device.hang_up()
-        device.changed()
+        if outcome.commands or outcome.ended != EMPTY or channel.unsent_report:
+            device.changed()
     return outcome
 
 

@@ -63,6 +63,7 @@ class DeviceState:
     managed_apps: dict[str, dict] = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     is_locked: bool = False
+    has_left: bool = False  # it was enrolled once and is no longer
     is_activation_locked: bool = False
     lost_mode: dict = field(default_factory=dict)
     unlock_token: bytes = b""
