@@ -1,0 +1,79 @@
+"""What the device list does to many devices at once: refresh their inventory, send them a command.
+
+The selection arrives as a queryset (chosen rows, or everything that matches the filters). Sending shows the number and
+asks for confirmation; what loses data wants that number typed.
+"""
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+
+from devices.console import sending
+from devices.models import Device
+from devices.timeline import Actor
+from mdm_project.errors import EspalierError
+
+
+class BulkActions:
+    """Mixin of the device admin: the actions of its list."""
+
+    def get_actions(self, request):
+        actions = super().get_actions(request)
+        if request.user.has_perm(sending.MAY_SEND):
+            return actions
+        return {name: action for name, action in actions.items() if name not in ("refresh_inventory", "send_command")}
+
+    @admin.action(description="Refresh inventory")
+    def refresh_inventory(self, request, queryset):
+        if not request.user.has_perm(sending.MAY_SEND):
+            raise PermissionDenied
+        from commands import schedule
+
+        devices = _plain(queryset, request.user)
+        try:
+            schedule.refresh_inventory(devices, actor=Actor.staff(request.user))
+        except EspalierError as error:
+            messages.error(request, error.detail)
+        else:
+            messages.success(request, f"Inventory of {devices.count()} devices asked for.")
+
+    @admin.action(description="Send a command…")
+    def send_command(self, request, queryset):
+        """Let staff pick a command, fill in its form, and confirm it for all chosen devices."""
+        if not request.user.has_perm(sending.MAY_SEND):
+            raise PermissionDenied
+        devices = _plain(queryset, request.user)
+        number = devices.count()
+        enrolled = devices.enrolled().count()
+        name = request.POST.get("command", "")
+        form_class = sending.form_class(name)
+        context = {
+            "title": "Send a command",
+            "number": number,
+            "enrolled": enrolled,
+            "some": list(devices.order_by("name", "id")[:12]),
+            "ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "groups": sending.picker().items(),
+            "back": f"{request.path}?{request.GET.urlencode()}",
+        }
+        if form_class is None:
+            return self.page(request, "console/device/bulk_picker.html", context)
+        is_confirmed = "confirmed" in request.POST
+        arguments = {"confirmation": str(enrolled)}
+        form = form_class(request.POST, request.FILES, **arguments) if is_confirmed else form_class(**arguments)
+        if is_confirmed and form.is_valid():
+            command = sending.send(form, sending.channels_of(devices), request.user)
+            if command:
+                messages.success(request, f"{form.title} queued for {command.target_count} devices.")
+                return HttpResponseRedirect(context["back"])
+        return self.page(
+            request, "console/device/bulk_form.html", {**context, "form": form, "name": name, "title": form.title}
+        )
+
+
+def _plain(queryset, user):
+    """Return the chosen devices without the annotations of the list."""
+    return Device.objects.visible_to(user).filter(pk__in=queryset.order_by().values("pk"))

@@ -1,0 +1,265 @@
+"""What the device page says about a device: its header, health, what needs attention, and its live list of commands.
+
+Everything is read for one device in a fixed number of statements; nothing here changes anything.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, F, Max
+from django.http import Http404
+from django.utils import timezone
+
+from commands.answers import error_words, summaries
+from commands.models import QueuedCommand, Report
+from commands.progress import clock, progress
+from devices.models import Channel, Device, Enrollment, Event, Identity, RejectedMessage
+from mdm_project import status
+from mdm_project.search import DEVICE_ICONS
+from mdm_project.status import Status
+
+LIVE_COMMANDS = 8
+RECENT_EVENTS = 8
+ATTENTION_DAYS = 7
+SILENT_DAYS = 7
+IDENTITY_WARNING_DAYS = 30
+ENROLLMENT_STATES = {
+    Enrollment.State.ENROLLED: status.ENROLLED,
+    Enrollment.State.PENDING: status.ENROLLING,
+    Enrollment.State.UNENROLLED: status.UNENROLLED,
+}
+
+
+@dataclass
+class Attention:
+    """Something that needs a person: what it is, in plain words, and where to do something about it."""
+
+    tone: str
+    icon: str
+    title: str
+    detail: str = ""
+    retry_id: int | None = None
+    link: str = ""
+    link_text: str = ""
+
+
+@dataclass
+class LiveCommand:
+    """A line of the live list."""
+
+    queued: QueuedCommand
+    status: Status
+    summary: str = ""
+    report_id: int | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.queued.state in QueuedCommand.WAITING
+
+    @property
+    def can_retry(self) -> bool:
+        state = QueuedCommand.State
+        return self.queued.state in (state.FAILED, state.QUARANTINED, state.CANCELLED, state.EXPIRED)
+
+
+@dataclass
+class Health:
+    """The numbers of the header."""
+
+    enrollment: Status
+    push: Status
+    last_seen_at: datetime | None
+    pending: int
+    failed: int
+    is_enrolled: bool
+    channel: Channel | None = None
+    attention: list[Attention] = field(default_factory=list)
+
+
+def find_device(user, pk) -> Device:
+    """Return a device with its current enrollment and last contact, or raise 404."""
+    devices = Device.objects.visible_to(user).with_enrollment().with_last_seen().select_related("person")
+    try:
+        return devices.get(pk=pk)
+    except (Device.DoesNotExist, ValueError) as error:
+        raise Http404("there is no such device") from error
+
+
+def device_channel(device: Device) -> Channel | None:
+    """Return the device channel of the current enrollment."""
+    channels = Channel.objects.device_channels().filter(device=device, enrollment__is_current=True)
+    return channels.select_related("push_state", "contact", "enrollment").order_by("-enrollment_id").first()
+
+
+def health_of(device: Device) -> Health:
+    """Return the header's health: one statement for the channel, one for the numbers."""
+    channel = device_channel(device)
+    waiting = QueuedCommand.objects.for_device(device).waiting().count()
+    failures = recent_failures(device)
+    health = Health(
+        enrollment=ENROLLMENT_STATES.get(device.state, status.NEVER_ENROLLED),
+        push=push_status(channel),
+        last_seen_at=device.last_seen_at,
+        pending=waiting,
+        failed=sum(failure["number"] for failure in failures),
+        is_enrolled=device.state == Enrollment.State.ENROLLED,
+        channel=channel,
+    )
+    health.attention = [*_silence(health), *_failures(failures)]
+    return health
+
+
+def push_status(channel: Channel | None) -> Status:
+    """Say in words whether a channel can be woken."""
+    if channel is None or channel.state == Channel.State.DISABLED:
+        return Status("Not woken", "wait", "notifications_off", "The device is not enrolled.")
+    if channel.push_gone_at:
+        since = clock(channel.push_gone_at)
+        return Status("Probably gone", "attn", "cloud_off", f"APNs says since {since} that its push token is dead.")
+    push = getattr(channel, "push_state", None)
+    if not channel.token or not channel.push_magic:
+        return Status("Not woken", "wait", "notifications_off", "The device has not told its push token yet.")
+    if push is None or push.attempted_at is None:
+        return Status("Can be woken", "ok", "notifications", "No push was needed so far.")
+    if push.failures:
+        reason = push.reason or "no answer from APNs"
+        return Status("Push failed", "bad", "notifications_off", f"{reason}, at {clock(push.attempted_at)}.")
+    return _after_push(channel, push)
+
+
+def _after_push(channel: Channel, push) -> Status:
+    contact = getattr(channel, "contact", None)
+    seen_at = contact.seen_at if contact else None
+    # Contacts are written every five minutes at most, so a device that answers may look that much older than its push.
+    is_silent = push.accepted_at and (seen_at is None or seen_at < push.accepted_at - timedelta(minutes=5))
+    if not is_silent:
+        return Status("Can be woken", "ok", "notifications", f"Last push at {clock(push.accepted_at)}, answered.")
+    since = f"silent since {clock(seen_at)}" if seen_at else "not heard of yet"
+    return Status("Pushed", "wait", "notifications", f"Pushed at {clock(push.accepted_at)}; the device is {since}.")
+
+
+def _silence(health: Health) -> list[Attention]:
+    channel = health.channel
+    if channel is not None and channel.push_gone_at:
+        detail = "Commands keep waiting; if the device connects again by itself, everything goes on."
+        title = f"Probably gone since {clock(channel.push_gone_at)}: APNs says that its push token is dead"
+        return [Attention("attn", "cloud_off", title, detail)]
+    limit = timezone.now() - timedelta(days=SILENT_DAYS)
+    if health.is_enrolled and health.last_seen_at and health.last_seen_at < limit:
+        title = f"Silent since {clock(health.last_seen_at)}"
+        return [Attention("attn", "bedtime", title, "It may be switched off, erased, or without a network.")]
+    return []
+
+
+def recent_failures(device: Device) -> list[dict]:
+    """Return what failed in the last days, by kind and cause, newest first."""
+    since = timezone.now() - timedelta(days=ATTENTION_DAYS)
+    failed = QueuedCommand.objects.for_device(device).failed().filter(finished_at__gte=since).order_by()
+    grouped = failed.values(request_type=F("command__request_type"), cause=F("note"))
+    return list(grouped.annotate(number=Count("id"), newest=Max("id")).order_by("-newest")[:5])
+
+
+def _failures(failures: list[dict]) -> list[Attention]:
+    return [
+        Attention(
+            "bad",
+            "cancel",
+            f"{failure['request_type']} failed" + (f" {failure['number']} times" if failure["number"] > 1 else ""),
+            failure["cause"] or "The device gave no reason.",
+            retry_id=failure["newest"],
+        )
+        for failure in failures
+    ]
+
+
+def slow_attention(device: Device) -> list[Attention]:
+    """Return what needs a person and does not change from second to second: identities, refused messages, reports."""
+    return [*_leaving(device), *_identities(device), *_refusals(device), *_unread_reports(device)]
+
+
+def _leaving(device: Device) -> list[Attention]:
+    if device.state != Enrollment.State.UNENROLLED:
+        return []
+    enrollment = Enrollment.objects.filter(pk=device.current_enrollment_id).first()
+    when = clock(enrollment.unenrolled_at) if enrollment and enrollment.unenrolled_at else "an unknown time"
+    reason = (enrollment.end_reason if enrollment else "") or "The device did not say why."
+    return [Attention("attn", "link_off", f"Left management at {when}", reason)]
+
+
+def _identities(device: Device) -> list[Attention]:
+    identity = current_identity(device)
+    if identity is None or identity.not_after > timezone.now() + timedelta(days=IDENTITY_WARNING_DAYS):
+        return []
+    days = (identity.not_after - timezone.now()).days
+    title = f"Its certificate expires in {days} days" if days >= 0 else "Its certificate has expired"
+    detail = "Renew it before the device can no longer speak to this server."
+    return [Attention("attn", "badge", title, detail, link="identity", link_text="Renew")]
+
+
+def current_identity(device: Device) -> Identity | None:
+    """Return the active certificate that is pinned to the current enrollment."""
+    key = device.enrollment_key
+    identities = Identity.objects.filter(enrollment_key=key, is_active=True) if key else Identity.objects.none()
+    return identities.order_by("-not_after", "-id").first()
+
+
+def _refusals(device: Device) -> list[Attention]:
+    since = timezone.now() - timedelta(days=ATTENTION_DAYS)
+    rejected = RejectedMessage.objects.filter(device=device, last_at__gte=since).order_by("-last_at", "-id").first()
+    if rejected is None:
+        return []
+    title = f"A message of it was refused at {clock(rejected.last_at)}"
+    return [Attention("attn", "block", title, rejected.reason, link=f"rejected:{rejected.pk}", link_text="Show")]
+
+
+def _unread_reports(device: Device) -> list[Attention]:
+    unread = Report.objects.filter(channel__device=device, problem__isnull=False).order_by("-id")
+    report = unread.only("id", "problem", "received_at").first()
+    if report is None:
+        return []
+    title = f"A report of {clock(report.received_at)} could not be interpreted"
+    return [Attention("attn", "help", title, report.problem)]
+
+
+def live_commands(device: Device, limit: int = LIVE_COMMANDS) -> list[LiveCommand]:
+    """Return the newest commands with where they stand and what came back: two statements, three for a new answer."""
+    queue = (
+        QueuedCommand.objects.for_device(device)
+        .select_related("command", "channel", "channel__push_state", "channel__contact")
+        .defer("command__body_encrypted")
+        .order_by("-id")[:limit]
+    )
+    rows = [LiveCommand(queued, progress(queued)) for queued in queue]
+    _add_answers({row.queued.pk: row for row in rows})
+    return rows
+
+
+def _add_answers(rows: dict[int, LiveCommand]) -> None:
+    finished = [pk for pk, row in rows.items() if not row.is_waiting]
+    reports = Report.objects.filter(queued__in=finished, disposition=Report.Disposition.RESULT).order_by("id")
+    pairs = []
+    for pk, queued_id, chain in reports.values_list("id", "queued_id", "error_chain"):
+        row = rows[queued_id]
+        row.report_id = pk
+        row.summary = error_words(chain)
+        if row.queued.state == QueuedCommand.State.ACKNOWLEDGED:
+            pairs.append((pk, row.queued.command.request_type))
+    told = summaries(pairs)
+    for row in rows.values():
+        row.summary = told.get(row.report_id, "") or row.summary or row.queued.note or ""
+
+
+def live_version(rows: list[LiveCommand], health: Health) -> str:
+    """Return a value that changes when the live part of the page has something new to show."""
+    parts = [(row.queued.pk, row.queued.state, row.queued.deliveries, row.status.why, row.report_id) for row in rows]
+    shown = (parts, health.pending, health.failed, health.push.why, health.last_seen_at, health.enrollment.word)
+    return f"{zlib.crc32(repr(shown).encode()):x}"
+
+
+def recent_events(device: Device) -> list[Event]:
+    return list(Event.objects.filter(device=device).order_by("-id")[:RECENT_EVENTS])
+
+
+def icon_of(device: Device) -> str:
+    return DEVICE_ICONS.get(device.platform, "devices")

@@ -1,0 +1,111 @@
+"""The tabs of the device page: which there are, and what each shows. One statement or two a tab."""
+
+from django.db.models import Q
+
+from commands.answers import read_message
+from commands.models import Report
+from devices.console.page import current_identity, live_commands
+from devices.models import (
+    Answer,
+    AvailableUpdate,
+    Device,
+    Event,
+    InstalledApplication,
+    InstalledCertificate,
+    InstalledProfile,
+)
+
+PAGE = 500
+EVENTS = 100
+COMMANDS = 100
+RAW_REPORTS = 20
+TABS = {
+    "overview": "Overview",
+    "inventory": "Inventory",
+    "apps": "Apps",
+    "profiles": "Profiles",
+    "certificates": "Certificates",
+    "updates": "Updates",
+    "commands": "Commands",
+    "timeline": "Timeline",
+    "raw": "Raw",
+}
+RAW_PERMISSION = "devices.view_raw_reports"
+NEEDED = {"commands": "commands.view_command", "timeline": "devices.view_event", "raw": RAW_PERMISSION}
+
+
+def allowed_tabs(user) -> dict[str, str]:
+    """Return the tabs somebody may open, by name."""
+    return {name: title for name, title in TABS.items() if name not in NEEDED or user.has_perm(NEEDED[name])}
+
+
+def tab_context(name: str, device: Device, text: str = "") -> dict:
+    """Return what the template of a tab needs."""
+    return CONTEXTS[name](device, text)
+
+
+def _overview(device: Device, text: str) -> dict:
+    enrollments = list(device.enrollments.order_by("-id")[:5])
+    return {
+        "enrollment": next((one for one in enrollments if one.pk == device.current_enrollment_id), None),
+        "earlier": [one for one in enrollments if one.pk != device.current_enrollment_id],
+        "identity": current_identity(device),
+        "user_channels": list(
+            device.channels.user_channels().select_related("contact", "push_state").order_by("user_short_name", "id")
+        ),
+    }
+
+
+def _inventory(device: Device, text: str) -> dict:
+    return {"answers": list(Answer.objects.filter(device=device).order_by("request_type", "id"))}
+
+
+def _apps(device: Device, text: str) -> dict:
+    apps = InstalledApplication.objects.filter(device=device)
+    if text:
+        apps = apps.filter(Q(name__icontains=text) | Q(identifier__icontains=text))
+    return {"apps": list(apps.order_by("name", "id")[:PAGE]), "page_size": PAGE}
+
+
+def _profiles(device: Device, text: str) -> dict:
+    profiles = InstalledProfile.objects.filter(device=device).select_related("channel")
+    return {"profiles": list(profiles.order_by("display_name", "id"))}
+
+
+def _certificates(device: Device, text: str) -> dict:
+    certificates = InstalledCertificate.objects.filter(device=device)
+    return {"certificates": list(certificates.order_by("common_name", "id")[:PAGE])}
+
+
+def _updates(device: Device, text: str) -> dict:
+    return {"updates": list(AvailableUpdate.objects.filter(device=device).order_by("name", "id"))}
+
+
+def _commands(device: Device, text: str) -> dict:
+    return {"commands": live_commands(device, COMMANDS)}
+
+
+def _timeline(device: Device, text: str) -> dict:
+    events = Event.objects.filter(device=device)
+    if text:
+        events = events.filter(Q(summary__icontains=text) | Q(actor__icontains=text) | Q(kind__icontains=text))
+    return {"events": list(events.order_by("-id")[:EVENTS])}
+
+
+def _raw(device: Device, text: str) -> dict:
+    reports = Report.objects.filter(channel__device=device).select_related("channel", "queued__command")
+    reports = reports.defer("queued__command__body_encrypted").order_by("-id")[:RAW_REPORTS]
+    return {"reports": [(report, read_message(report)) for report in reports]}
+
+
+CONTEXTS = {
+    "overview": _overview,
+    "inventory": _inventory,
+    "apps": _apps,
+    "profiles": _profiles,
+    "certificates": _certificates,
+    "updates": _updates,
+    "commands": _commands,
+    "timeline": _timeline,
+    "raw": _raw,
+}
