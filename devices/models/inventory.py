@@ -7,16 +7,22 @@ from devices.models.device import Channel, Device
 
 
 class Answer(models.Model):
-    """The newest answer to each kind of question, as JSON, without the parts that are secret."""
+    """The newest answer to each kind of question, as JSON, without the parts that are secret.
+
+    Of lists whose entries have rows of their own it holds what else was said, and ``count``.
+    """
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="answers")
     request_type = models.TextField()
+    user_key = models.TextField(blank=True, default="", help_text="empty: the device's own; otherwise a user's")
     content = models.JSONField()
     answered_at = models.DateTimeField()
 
     class Meta:
-        ordering = ["device", "request_type"]
-        constraints = [models.UniqueConstraint(fields=["device", "request_type"], name="newest_answer_only")]
+        ordering = ["device", "request_type", "user_key"]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "request_type", "user_key"], name="newest_answer_only")
+        ]
 
     def __str__(self):
         return self.request_type

@@ -1,0 +1,107 @@
+"""The newest answer to each kind of question, as JSON without secrets; an older one than that changes nothing."""
+
+import json
+import re
+from collections.abc import Iterable
+
+from django.db import connection
+
+from devices.inventory.reported import Reported
+from devices.models import Answer
+from mdm_project import plist
+
+REMOVED = "(secret, not kept here)"
+# Values under these keys are secrets when they are text or data. PasscodePresent and the like are flags and stay;
+# FDE_PersonalRecoveryKeyDeviceKey names the device whose key it is.
+_SECRET_KEY = re.compile(
+    r"password|passcode|passphrase|unlocktoken|bypasscode|recoverykey(?!devicekey)|pushtoken|pushmagic"
+    r"|bootstraptoken$|^pin$|secret|privatekey|challenge$|credential",
+    re.IGNORECASE,
+)
+
+# The answer's row is also the lock under which everything that hangs on it is replaced. A device is touched once a
+# minute at most: a refresh brings half a dozen answers at once and the row is wide.
+_KEEP_NEWEST = """
+WITH told AS (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
+        AS t(device_id bigint, user_key text, content jsonb, answered_at timestamptz)
+), kept AS (
+    INSERT INTO devices_answer AS a (device_id, request_type, user_key, content, answered_at)
+    SELECT device_id, %s, user_key, content, answered_at FROM told ORDER BY device_id, user_key
+    ON CONFLICT (device_id, request_type, user_key) DO UPDATE
+    SET content = CASE WHEN %s THEN a.content || excluded.content ELSE excluded.content END,
+        answered_at = excluded.answered_at
+    WHERE a.answered_at <= excluded.answered_at
+    RETURNING device_id, user_key, answered_at
+), newest AS (
+    SELECT device_id, max(answered_at) AS answered_at FROM kept GROUP BY device_id
+), touched AS (
+    UPDATE devices_device d SET last_answer_at = newest.answered_at FROM newest
+    WHERE d.id = newest.device_id
+      AND (d.last_answer_at IS NULL OR d.last_answer_at < newest.answered_at - interval '1 minute')
+)
+SELECT device_id, user_key FROM kept"""
+
+
+def keep_newest(request_type: str, told: Iterable[tuple[Reported, dict]], *, is_merged: bool = False) -> list[Reported]:
+    """Keep the content of each answer that is not older than the kept one; return the reports that were kept.
+
+    Of several by one channel only the newest counts. With ``is_merged`` keys that were not answered stay.
+    """
+    newest = {}
+    for report, content in sorted(told, key=lambda pair: pair[0].answered_at):
+        newest[report.device_id, report.user_key] = report, content
+    if not newest:
+        return []
+    rows = [
+        {
+            "device_id": report.device_id,
+            "user_key": report.user_key,
+            "content": storable(content),
+            "answered_at": report.answered_at.isoformat(),
+        }
+        for report, content in newest.values()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP_NEWEST, [json.dumps(rows), request_type, is_merged])
+        return [newest[key][0] for key in cursor.fetchall()]
+
+
+def not_outdated(request_type: str, reports: list[Reported]) -> list[Reported]:
+    """Return those that are not older than the answer that is kept, oldest first."""
+    if not reports:
+        return []
+    kept = Answer.objects.filter(request_type=request_type, device_id__in={report.device_id for report in reports})
+    kept_at = {(device, user): at for device, user, at in kept.values_list("device_id", "user_key", "answered_at")}
+    current = [r for r in reports if r.answered_at >= kept_at.get((r.device_id, r.user_key), r.answered_at)]
+    return sorted(current, key=lambda report: report.answered_at)
+
+
+def split_filtered(reports: list[Reported], *filters: str) -> tuple[list[Reported], list[Reported]]:
+    """Separate answers that are whole lists from those to questions that asked for a part."""
+    whole, filtered = [], []
+    for report in reports:
+        (filtered if any(report.asked.get(key) for key in filters) else whole).append(report)
+    return whole, filtered
+
+
+def storable(value):
+    """Return the value in terms of JSON, without secrets and without what PostgreSQL does not store."""
+    return plist.to_json(_cleaned(value))
+
+
+def _cleaned(value):
+    if isinstance(value, dict):
+        return {_clean_text(key): _cleaned_member(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return _clean_text(value) if isinstance(value, str) else value
+
+
+def _cleaned_member(key: str, value):
+    is_secret = isinstance(value, str | bytes | list) and value and _SECRET_KEY.search(key)
+    return REMOVED if is_secret else _cleaned(value)
+
+
+def _clean_text(value: str) -> str:
+    return value.replace("\0", "")

@@ -1,0 +1,99 @@
+"""The outbox: what must be told to apps further right, written in the transaction it is about, done by a worker.
+
+`post` is called by whoever changed something; apps to the right register what they do about it with `handles`, when
+they are loaded. Nothing is lost when Redis is down or a worker dies: the row stays until a handler succeeded, and a
+handler may therefore see a payload twice.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, FloatField, Q, Value
+from django.db.models.functions import Now, Power
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
+
+from devices.isolation import work_isolated
+from devices.models import Outbox
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 8
+# After the first failure 40 s from the beginning, then four times that, until after 45 hours it is left to people.
+FIRST_RETRY = timedelta(seconds=10)
+RETRY_FACTOR = 4.0
+
+Handler = Callable[[list[dict]], object]
+_handlers: dict[str, list[Handler]] = defaultdict(list)
+
+
+class NobodyHandles(LookupError):
+    """No loaded app has registered for this kind."""
+
+
+def handles(kind: str) -> Callable[[Handler], Handler]:
+    """Register a function for a kind of row; it gets the payloads of many rows, oldest first, perhaps a second time."""
+
+    def register(handler: Handler) -> Handler:
+        if handler not in _handlers[kind]:
+            _handlers[kind].append(handler)
+        return handler
+
+    return register
+
+
+def post(kind: str, payload: dict) -> Outbox:
+    """Write a row in the running transaction and have it drained once that is committed."""
+    row = Outbox.objects.create(kind=kind, payload=payload)
+    transaction.on_commit(_kick)
+    return row
+
+
+def _kick() -> None:
+    from devices.tasks import drain_outbox
+
+    try:
+        drain_outbox.apply_async(expires=30)
+    except (BrokerError, RedisError, OSError) as error:
+        logger.warning("workers could not be told of the outbox (%s); beat will find it", type(error).__name__)
+
+
+def drain(limit: int = 500) -> int:
+    """Handle rows that are due, by kind; return how many were taken. Workers beside this one take other rows."""
+    with transaction.atomic():
+        rows = list(_due().select_for_update(skip_locked=True)[:limit])
+        by_kind = defaultdict(list)
+        for row in rows:
+            by_kind[row.kind].append(row)
+        failed = [failure for same in by_kind.values() for failure in work_isolated(same, _handle)]
+        _mark(rows, failed)
+    return len(rows)
+
+
+def _due():
+    pause = Value(FIRST_RETRY) * Power(Value(RETRY_FACTOR), F("attempts"), output_field=FloatField())
+    due_at = ExpressionWrapper(F("created_at") + ExpressionWrapper(pause, DurationField()), DateTimeField())
+    waiting = Outbox.objects.filter(done_at=None, attempts__lt=MAX_ATTEMPTS).alias(due_at=due_at)
+    return waiting.filter(Q(attempts=0) | Q(due_at__lte=Now())).order_by("id")
+
+
+def _handle(rows: Sequence[Outbox]) -> None:
+    handlers = _handlers.get(rows[0].kind)
+    if not handlers:
+        raise NobodyHandles(f"no app handles {rows[0].kind!r}")
+    for handler in handlers:
+        handler([row.payload for row in rows])
+
+
+def _mark(rows: list[Outbox], failed: list[tuple[Outbox, Exception]]) -> None:
+    errors = {row.pk: f"{type(error).__name__}: {error}"[:2000] for row, error in failed}
+    done = [row.pk for row in rows if row.pk not in errors]
+    Outbox.objects.filter(pk__in=done).update(done_at=timezone.now(), attempts=F("attempts") + 1, error="")
+    for row, _error in failed:
+        row.attempts += 1
+        row.error = errors[row.pk]
+    Outbox.objects.bulk_update([row for row, _error in failed], ["attempts", "error"])
