@@ -1,0 +1,131 @@
+"""The API's commands: asking, following what became of it, cancelling."""
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveAPIView
+from rest_framework.response import Response
+
+from commands import filters, serializers
+from commands.models import Command, QueuedCommand
+from commands.queue import cancel_commands, queue_command
+from commands.reports import attach_outcomes
+from commands.targets import find_channels
+from devices.models import Device
+from mdm_project import plist
+from mdm_project.api.auth import actor_of
+from mdm_project.api.permissions import Access, Scope, reading
+from mdm_project.api.views import ApiView
+
+VIEW_COMMAND = "commands.view_command"
+VIEW_DEVICE = "devices.view_device"
+ASKING = Access(Scope.COMMANDS, ("commands.add_command", VIEW_DEVICE))
+CANCELLING = Access(Scope.COMMANDS, ("commands.change_command", VIEW_COMMAND, VIEW_DEVICE))
+
+
+class CommandList(ApiView, ListCreateAPIView):
+    access = {"GET": reading(VIEW_COMMAND), "POST": ASKING}
+    queryset = Command.objects.all()
+    serializer_class = serializers.CommandSerializer
+    filterset_class = filters.CommandFilter
+    search_fields = ["request_type", "uuid", "actor", "reason"]
+    ordering_fields = ["id", "created_at", "request_type", "target_count", "priority"]
+    ordering = ["-id"]
+
+    def get_queryset(self):
+        return Command.objects.visible_to(self.request.user).defer("body_encrypted")
+
+    @extend_schema(summary="List commands")
+    def get(self, request, *args, **kwargs):
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Queue a command",
+        request=serializers.NewCommandSerializer,
+        responses={201: serializers.QueuedSerializer},
+    )
+    def post(self, request, *args, **kwargs):
+        form = serializers.NewCommandSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = dict(form.validated_data)
+        payload = plist.from_json(asked.pop("payload", None) or {}, ("payload",))
+        reach = find_channels(asked.pop("targets"), request.user)
+        command = queue_command(asked.pop("request_type"), payload, reach.channels, actor=actor_of(request), **asked)
+        answer = {
+            "id": command.pk,
+            "command_uuid": command.uuid,
+            "queued": command.target_count,
+            "skipped": reach.skipped_device_ids,
+        }
+        return Response(answer, status=201)
+
+
+@extend_schema(summary="Show a command and how many targets are in which state")
+class CommandDetail(ApiView, RetrieveAPIView):
+    access = {"GET": reading(VIEW_COMMAND)}
+    queryset = Command.objects.all()
+    serializer_class = serializers.CommandDetailSerializer
+
+    def get_queryset(self):
+        return Command.objects.visible_to(self.request.user).defer("body_encrypted")
+
+
+class CancelCommand(ApiView):
+    access = {"POST": CANCELLING}
+    queryset = Command.objects.all()
+    serializer_class = serializers.CancelSerializer
+
+    @extend_schema(
+        summary="Cancel a command where it has not been answered yet",
+        request=serializers.CancelSerializer,
+        responses={200: serializers.CancelledSerializer},
+    )
+    def post(self, request, pk):
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        command = get_object_or_404(Command.objects.visible_to(request.user).only("id"), pk=pk)
+        targets = command.targets.visible_to(request.user)
+        number = cancel_commands(targets, actor=actor_of(request), reason=form.validated_data["reason"])
+        return Response({"cancelled": number})
+
+
+class QueueRows(ApiView, ListAPIView):
+    """Base of lists of queue rows: the page's reports are joined by one statement."""
+
+    access = {"GET": reading(VIEW_COMMAND, VIEW_DEVICE)}
+    queryset = QueuedCommand.objects.all()
+    search_fields: list[str] = []
+    ordering = ["-id"]
+    opens_reports = False
+
+    def paginate_queryset(self, queryset):
+        rows = super().paginate_queryset(queryset)
+        return attach_outcomes(rows, with_result=self.opens_reports)
+
+
+@extend_schema(summary="Read what each device answered")
+class CommandResults(QueueRows):
+    serializer_class = serializers.ResultSerializer
+    filterset_class = filters.ResultFilter
+    search_fields = ["channel__device__serial_number", "channel__device__udid", "channel__device__name"]
+    ordering_fields = ["id", "state", "finished_at"]
+    ordering = ["id"]
+    opens_reports = True
+
+    def get_queryset(self):
+        user = self.request.user
+        command = get_object_or_404(Command.objects.visible_to(user).only("id"), pk=self.kwargs["pk"])
+        return command.targets.visible_to(user).select_related("channel__device")
+
+
+@extend_schema(summary="List the commands of a device")
+class DeviceCommands(QueueRows):
+    serializer_class = serializers.DeviceCommandSerializer
+    filterset_class = filters.DeviceCommandFilter
+    search_fields = ["command__request_type", "command__uuid", "command__reason", "command__actor"]
+    ordering_fields = ["id", "state", "queued_at", "finished_at"]
+
+    def get_queryset(self):
+        user = self.request.user
+        device = get_object_or_404(Device.objects.visible_to(user).only("id"), pk=self.kwargs["pk"])
+        rows = QueuedCommand.objects.visible_to(user).for_device(device)
+        return rows.select_related("channel", "command").defer("command__body_encrypted")

@@ -1,0 +1,104 @@
+"""Who a command is for: names given from outside become channels, and whoever cannot be found is named back.
+
+Owns the search only; queueing is commands.queue. Five statements at most, whatever the number of names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from devices.models import Channel, Device, Enrollment
+from devices.querysets import ChannelQuerySet
+from mdm_project.errors import BadRequest, Conflict
+
+_COLUMNS = {"udids": "udid", "serial_numbers": "serial_number", "device_ids": "id"}
+_WORDS = {
+    "udids": "no device has this UDID",
+    "serial_numbers": "no device has this serial number",
+    "device_ids": "no device has this id",
+    "enrollment_ids": "nothing is enrolled under this id",
+}
+
+
+class UnknownTarget(BadRequest):
+    """A target that does not exist or may not be seen; ``fields`` names each."""
+
+    code = "unknown_target"
+
+
+class NoReachableTarget(Conflict):
+    """The targets exist, but nothing can be queued for any of them."""
+
+    code = "no_reachable_target"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Devices by any of their names, or all of them; on their device channels or on those of their users."""
+
+    udids: Sequence[str] = ()
+    serial_numbers: Sequence[str] = ()
+    device_ids: Sequence[int] = ()
+    enrollment_ids: Sequence[str] = ()
+    is_all: bool = False
+    is_user_channel: bool = False
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The channels to queue for, and the ids of devices that were named but have none that can be asked."""
+
+    channels: ChannelQuerySet
+    skipped_device_ids: list[int] = field(default_factory=list)
+
+
+def find_channels(targets: Targets, user) -> Reach:
+    """Find what the person means; raises UnknownTarget or NoReachableTarget."""
+    channels = Channel.objects.visible_to(user).reachable()
+    channels = channels.user_channels() if targets.is_user_channel else channels.device_channels()
+    reach = Reach(channels) if targets.is_all else _named(targets, user, channels)
+    if not reach.channels.exists():
+        raise NoReachableTarget(_why_unreachable(targets))
+    return reach
+
+
+def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
+    unknown: dict[str, str] = {}
+    visible = Device.objects.visible_to(user)
+    device_ids: set[int] = set()
+    for name, column in _COLUMNS.items():
+        device_ids |= _found(name, getattr(targets, name), visible, column, "id", unknown)
+    memberships = Enrollment.objects.current().filter(device__in=visible)
+    enrolled_ids = _found("enrollment_ids", targets.enrollment_ids, memberships, "key", "device_id", unknown)
+    if unknown:
+        raise UnknownTarget(_summary(unknown), fields=unknown)
+    # An enrollment id names one membership, not whatever else the device may be enrolled under.
+    chosen = channels.filter(device_id__in=device_ids)
+    if targets.enrollment_ids:
+        chosen = chosen | channels.filter(enrollment_key__in=set(targets.enrollment_ids))
+    reached = set(chosen.values_list("device_id", flat=True))
+    return Reach(chosen, sorted((device_ids | enrolled_ids) - reached))
+
+
+def _found(name: str, wanted: Sequence, rows, column: str, device_column: str, unknown: dict[str, str]) -> set[int]:
+    """Return the devices of the rows that have the wanted names, and note the names that no row has."""
+    if not wanted:
+        return set()
+    pairs = list(rows.filter(**{f"{column}__in": set(wanted)}).order_by().values_list(column, device_column))
+    known = {value for value, _ in pairs}
+    for index, value in enumerate(wanted):
+        if value not in known:
+            unknown[f"targets.{name}.{index}"] = f"{_WORDS[name]}: {value}"
+    return {device_id for _, device_id in pairs}
+
+
+def _summary(unknown: dict[str, str]) -> str:
+    first = next(iter(unknown.values()))
+    others = len(unknown) - 1
+    return first if not others else f"{first}; and {others} more targets are unknown"
+
+
+def _why_unreachable(targets: Targets) -> str:
+    who = "No device" if targets.is_all else "None of these devices"
+    if targets.is_user_channel:
+        return f"{who} has a user channel that is enrolled."
+    return f"{who} is enrolled, so nothing was queued."

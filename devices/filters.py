@@ -1,0 +1,132 @@
+"""Filters of the API's lists of devices and of what they reported."""
+
+from django.db.models import Exists, OuterRef, Q
+from django_filters import rest_framework as filters
+from rest_framework.filters import SearchFilter
+
+from devices.models import (
+    ChannelContact,
+    Device,
+    Enrollment,
+    Event,
+    InstalledApplication,
+    InstalledCertificate,
+    InstalledProfile,
+)
+
+PRE_ASSIGNED = "pre_assigned"
+ENROLLMENT_STATES = [(PRE_ASSIGNED, "Pre-assigned"), *Enrollment.State.choices]
+
+
+class DeviceSearch(SearchFilter):
+    """``search`` among serial number, UDID, name, user, IMEI, MAC addresses, phone number and asset tag."""
+
+    def filter_queryset(self, request, queryset, view):
+        text = request.query_params.get(self.search_param, "").replace("\x00", "").strip()
+        return queryset.matching(text) if text else queryset
+
+
+def current_enrollment(**conditions) -> Exists:
+    """Whether the device's current enrollment (the newest, should it have several) meets the conditions."""
+    current = Enrollment.objects.current()
+    newer = current.filter(device=OuterRef("device"), id__gt=OuterRef("id"))
+    return Exists(current.filter(device=OuterRef("pk"), **conditions).exclude(Exists(newer)))
+
+
+class DeviceFilter(filters.FilterSet):
+    enrollment_state = filters.MultipleChoiceFilter(choices=ENROLLMENT_STATES, method="filter_state")
+    enrollment_type = filters.MultipleChoiceFilter(choices=Enrollment.Kind.choices, method="filter_type")
+    enrollment_id = filters.CharFilter(method="filter_enrollment_id")
+    platform = filters.MultipleChoiceFilter(choices=Device.Platform.choices[:-1])
+    os_version_from = filters.CharFilter(method="filter_os_version_from", help_text="this version or a later one")
+    os_version_below = filters.CharFilter(method="filter_os_version_below", help_text="an earlier version")
+    last_seen_after = filters.IsoDateTimeFilter(method="filter_seen_after")
+    last_seen_before = filters.IsoDateTimeFilter(method="filter_seen_before", help_text="also those never seen")
+    battery_level_below = filters.NumberFilter(field_name="battery_level", lookup_expr="lt")
+
+    class Meta:
+        model = Device
+        fields = [
+            "udid",
+            "serial_number",
+            "name",
+            "model",
+            "os_version",
+            "build_version",
+            "asset_tag",
+            "imei",
+            "person",
+            "is_supervised",
+            "is_encrypted",
+            "is_passcode_present",
+            "is_passcode_compliant",
+            "is_activation_lock_enabled",
+            "is_lost_mode_enabled",
+            "is_firewall_enabled",
+            "is_user_enrollment",
+            "is_ade_enrolled",
+        ]
+
+    def filter_state(self, queryset, name, states):
+        if not states:
+            return queryset
+        condition = Q(current_enrollment(state__in=[state for state in states if state != PRE_ASSIGNED]))
+        if PRE_ASSIGNED in states:
+            condition |= ~Exists(Enrollment.objects.current().filter(device=OuterRef("pk")))
+        return queryset.filter(condition)
+
+    def filter_type(self, queryset, name, kinds):
+        return queryset.filter(current_enrollment(kind__in=kinds)) if kinds else queryset
+
+    def filter_enrollment_id(self, queryset, name, key):
+        return queryset.filter(Exists(Enrollment.objects.current().filter(device=OuterRef("pk"), key=key)))
+
+    def filter_os_version_from(self, queryset, name, version):
+        return queryset.filter(os_version_parts__gte=_parts(version))
+
+    def filter_os_version_below(self, queryset, name, version):
+        # A device of which no version is known has an empty list, which sorts before all others.
+        return queryset.filter(os_version_parts__lt=_parts(version)).exclude(os_version_parts=[])
+
+    def filter_seen_after(self, queryset, name, moment):
+        return queryset.filter(_seen_since(moment))
+
+    def filter_seen_before(self, queryset, name, moment):
+        return queryset.exclude(_seen_since(moment))
+
+
+def _seen_since(moment) -> Exists:
+    return Exists(ChannelContact.objects.filter(channel__device=OuterRef("pk"), seen_at__gte=moment))
+
+
+def _parts(version: str) -> list[int]:
+    return [min(int(part), 2**31 - 1) for part in version.split(".") if part.isdecimal()]
+
+
+class ApplicationFilter(filters.FilterSet):
+    class Meta:
+        model = InstalledApplication
+        fields = ["identifier", "is_managed"]
+
+
+class ProfileFilter(filters.FilterSet):
+    class Meta:
+        model = InstalledProfile
+        fields = ["identifier", "uuid", "is_managed"]
+
+
+class CertificateFilter(filters.FilterSet):
+    expires_before = filters.IsoDateTimeFilter(field_name="not_after", lookup_expr="lt")
+
+    class Meta:
+        model = InstalledCertificate
+        fields = ["is_identity", "common_name"]
+
+
+class EventFilter(filters.FilterSet):
+    after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+
+    class Meta:
+        model = Event
+        fields = ["kind", "actor"]

@@ -1,0 +1,146 @@
+"""JSON of devices and of what they reported. Reading only."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from devices.filters import ENROLLMENT_STATES, PRE_ASSIGNED
+from devices.models import (
+    Answer,
+    AvailableUpdate,
+    Device,
+    Enrollment,
+    Event,
+    InstalledApplication,
+    InstalledCertificate,
+    InstalledProfile,
+    Person,
+)
+
+
+class PersonSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Person
+        fields = ["id", "name", "email", "department", "site"]
+
+
+class DeviceSerializer(serializers.ModelSerializer):
+    """A row annotated by ``with_enrollment`` and ``with_last_seen``, its person joined."""
+
+    # What Apple calls so: the key the device enrolled under, not the number of our row.
+    enrollment_id = serializers.CharField(
+        source="enrollment_key", allow_null=True, help_text="UDID, or EnrollmentID under User Enrollment"
+    )
+    enrollment_type = serializers.ChoiceField(Enrollment.Kind.choices, source="enrollment_kind", allow_null=True)
+    enrollment_state = serializers.SerializerMethodField()
+    last_seen_at = serializers.DateTimeField(allow_null=True, help_text="exact to five minutes")
+    person = PersonSerializer(allow_null=True)
+
+    class Meta:
+        model = Device
+        fields = [
+            "id",
+            "udid",
+            "serial_number",
+            "enrollment_id",
+            "name",
+            "platform",
+            "model",
+            "model_name",
+            "model_number",
+            "os_version",
+            "supplemental_os_version",
+            "build_version",
+            "is_supervised",
+            "enrollment_type",
+            "enrollment_state",
+            "last_seen_at",
+            "last_answer_at",
+            "created_at",
+            "asset_tag",
+            "person",
+            "imei",
+            "meid",
+            "phone_number",
+            "wifi_mac",
+            "bluetooth_mac",
+            "ethernet_mac",
+            "battery_level",
+            "capacity_gb",
+            "available_gb",
+            "is_activation_lock_enabled",
+            "is_lost_mode_enabled",
+            "is_passcode_present",
+            "is_passcode_compliant",
+            "is_encrypted",
+            "is_firewall_enabled",
+            "is_sip_enabled",
+            "is_user_approved_enrollment",
+            "is_ade_enrolled",
+            "is_user_enrollment",
+            "is_awaiting_configuration",
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(ENROLLMENT_STATES))
+    def get_enrollment_state(self, device) -> str:
+        return device.state or PRE_ASSIGNED
+
+
+class AnswerSerializer(serializers.ModelSerializer):
+    content = serializers.JSONField(help_text="the newest answer, without what is secret")
+
+    class Meta:
+        model = Answer
+        fields = ["request_type", "user_key", "answered_at", "content"]
+
+
+class AvailableUpdateSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = AvailableUpdate
+        exclude = ["device"]
+
+
+class InventorySerializer(serializers.Serializer):
+    device = DeviceSerializer()
+    answers = AnswerSerializer(many=True)
+    available_updates = AvailableUpdateSerializer(many=True)
+
+
+class InstalledApplicationSerializer(serializers.ModelSerializer):
+    extra = serializers.JSONField(help_text="what else the device said of it")
+
+    class Meta:
+        model = InstalledApplication
+        exclude = ["device"]
+
+
+class InstalledProfileSerializer(serializers.ModelSerializer):
+    payloads = serializers.JSONField()
+    channel = serializers.ChoiceField(["device", "user"], source="channel_name")
+    user_short_name = serializers.CharField(source="channel.user_short_name", help_text="on a user channel")
+
+    class Meta:
+        model = InstalledProfile
+        exclude = ["device"]
+
+
+class HexField(serializers.Field):
+    """Bytes as lower-case hexadecimal digits."""
+
+    def to_representation(self, value) -> str:
+        return bytes(value).hex()
+
+
+class InstalledCertificateSerializer(serializers.ModelSerializer):
+    fingerprint = HexField(help_text="SHA-256, hexadecimal")
+
+    class Meta:
+        model = InstalledCertificate
+        exclude = ["device"]
+
+
+class EventSerializer(serializers.ModelSerializer):
+    data = serializers.JSONField()
+
+    class Meta:
+        model = Event
+        fields = ["id", "at", "kind", "actor", "summary", "data"]
