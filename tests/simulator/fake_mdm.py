@@ -49,6 +49,8 @@ class FakeMDM:
         self.reports: list[dict] = []
         self.requests: list[tuple[str, str, dict]] = []
         self.queues: dict[str, deque[dict]] = defaultdict(deque)
+        self.deferred: dict[str, set[str]] = defaultdict(set)
+        self.repeats_deferred = False
         self.override = None  # (method, path, headers, body) -> (status, content type, body) or None
         self.cert_rep_changes: dict = {}
         self.mdm_changes: dict = {}
@@ -230,12 +232,18 @@ class FakeMDM:
 
     def _report(self, report: dict) -> tuple[int, str, bytes]:
         self.reports.append(report)
-        queue = self.queues[report.get("UserID") or report["UDID"]]
+        channel = report.get("UserID") or report["UDID"]
+        queue = self.queues[channel]
         answered = report.get("CommandUUID")
         if answered and report["Status"] != "NotNow":
             for command in [command for command in queue if command["CommandUUID"] == answered]:
                 queue.remove(command)
-        waiting = [command for command in queue if command["CommandUUID"] != answered]
+        deferred = self.deferred[channel]
+        if report["Status"] == "Idle":
+            deferred.clear()
+        elif report["Status"] == "NotNow" and not self.repeats_deferred:
+            deferred.add(answered)
+        waiting = [command for command in queue if command["CommandUUID"] not in deferred]
         if not waiting:
             return 200, "text/plain", b""
         return 200, "application/xml", plistlib.dumps(waiting[0])
