@@ -28,25 +28,32 @@ async def until(condition, timeout_s=20):
             await asyncio.sleep(0.02)
 
 
-def run_fleet(ca, keys, tmp_path, story, count=4, **options):
-    """Tell a story with (server, apns, fleet) while the fleet runs."""
+def run_fleet(ca, keys, tmp_path, *stories, count=4, **options):
+    """Tell stories with (server, apns, fleet), each in a run of its own against the same server."""
 
-    async def play():
+    async def play_one(server, story, changes):
         apns = ApnsServer(PushCA(tmp_path / "push-ca"))
         await apns.start()
-        async with FakeMDM(ca) as server:
-            plan = Plan(server.profile_url, count, tmp_path, is_lively=False, **options)
-            lines = []
-            fleet = Fleet(plan, apns, lines.append)
-            fleet._keys.make = keys.make
-            running = asyncio.create_task(fleet.run())
-            try:
-                await story(server, apns, fleet)
-            finally:
-                fleet.stop()
-                await running
-                await apns.close()
+        lines = []
+        plan = Plan(server.profile_url, count, tmp_path, is_lively=False, **(options | changes))
+        fleet = Fleet(plan, apns, lines.append)
+        fleet._keys.make = keys.make
+        running = asyncio.create_task(fleet.run())
+        try:
+            await story(server, apns, fleet)
+        finally:
+            fleet.stop()
+            await running
+            await apns.close()
         assert not [line for line in lines if "simulator failed" in line]
+
+    async def play():
+        async with FakeMDM(ca) as server:
+            for told in stories:
+                story, changes = told if isinstance(told, tuple) else (told, {})
+                await play_one(server, story, changes)
+                server.checkins.clear()
+                server.reports.clear()
 
     asyncio.run(play())
 
@@ -99,8 +106,7 @@ def test_a_second_run_asks_once_and_enrolls_nobody_again(ca, keys, tmp_path):
         assert server.checkins == []
         assert all(apns._devices[one.token] for seat in fleet.seats for one in seat.device.state.channels.values())
 
-    run_fleet(ca, keys, tmp_path, first)
-    run_fleet(ca, keys, tmp_path, second)
+    run_fleet(ca, keys, tmp_path, first, second)
 
 
 def test_a_device_that_left_stays_away_until_told_to_rejoin(ca, keys, tmp_path):
@@ -112,15 +118,13 @@ def test_a_device_that_left_stays_away_until_told_to_rejoin(ca, keys, tmp_path):
         await until(lambda: fleet.tally.enrolled == 1)
 
     async def staying_away(server, apns, fleet):
-        await until(lambda: fleet.tally.enrolled == 1)
+        await until(lambda: len(server.reports) == 2)  # those of the Mac that stayed
         assert not fleet.seats[0].device.is_enrolled
 
     async def rejoining(server, apns, fleet):
         await until(lambda: fleet.tally.enrolled == 2)
 
-    run_fleet(ca, keys, tmp_path, leaving, count=2)
-    run_fleet(ca, keys, tmp_path, staying_away, count=2)
-    run_fleet(ca, keys, tmp_path, rejoining, count=2, rejoins=True)
+    run_fleet(ca, keys, tmp_path, leaving, staying_away, (rejoining, {"rejoins": True}), count=2)
 
 
 def test_the_same_seed_gives_the_same_devices_and_no_two_share_an_identifier():
