@@ -136,6 +136,16 @@ class Report(models.Model):
         return f"{self.status} for {self.command_uuid}"
 
 
+class InventoryRefresh(models.Model):
+    """When a channel was last asked everything the inventory wants to know; the schedule goes by it."""
+
+    channel = models.OneToOneField(Channel, primary_key=True, on_delete=models.CASCADE, related_name="inventory_refresh")
+    asked_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self):
+        return f"{self.channel_id} at {self.asked_at}"
+
+
 def report_context(enrollment_key: str, user_key: str) -> str:
     """What the ciphertext of a report is bound to: the channel it came from, as known before it has a row."""
     return f"report:{enrollment_key}:{user_key}"

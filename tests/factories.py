@@ -1,4 +1,4 @@
-"""Records for tests, made by plain functions: what is not given is plausible and unique. Nothing here wakes a device."""
+"""Records for tests, made by plain functions: what is not given is plausible and unique. Nothing here is pushed."""
 
 import hashlib
 import itertools

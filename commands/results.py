@@ -1,0 +1,196 @@
+"""What devices reported, worked out from the stored rows: in batches, by a worker, a moment later.
+
+The hot path stores a report and finishes its command; here it is opened, handed to the interpreters of its RequestType
+and marked. A report that cannot be read or interpreted is kept with its problem and never stands in the way. Several
+workers may run this at once, each on its own rows; a worker that dies leaves its batch to the next one.
+
+Locks: report rows (skipping those others hold), then devices in the order of their ids.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models.expressions import Func
+from django.db.models.fields import IntegerField
+
+from commands.interpreters import CommandReport, interpreters_of
+from commands.models import Command, QueuedCommand, Report, report_context
+from devices.inventory import lock_devices
+from devices.inventory.answers import storable
+from devices.isolation import work_isolated
+from mdm_project import plist
+from mdm_project.crypto import CannotDecrypt, unseal
+from mdm_project.errors import BadRequest, UnreadablePlist
+
+MAX_ATTEMPTS = 3
+MAX_BATCH_BYTES = 32 * 1024 * 1024
+MAX_PROBLEM_LENGTH = 1000
+FAILURES = ("Error", "CommandFormatError")
+# A repeated report says what the first one said; one to a command nobody queued is believed in nothing.
+INTERPRETED = (Report.Disposition.RESULT, Report.Disposition.LATE)
+
+_MARK_REPORTS = """
+UPDATE commands_report r
+SET interpreted_at = CASE WHEN t.is_done THEN now() END, attempts = r.attempts + 1,
+    problem = t.problem, error_chain = t.error_chain
+FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, is_done boolean, problem text, error_chain jsonb)
+WHERE r.id = t.id"""
+
+_NOTE_FAILURES = """
+UPDATE commands_queuedcommand q SET note = t.note
+FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, note text)
+WHERE q.id = t.id AND q.state = %s"""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What becomes of a report's row."""
+
+    problem: str | None = None
+    error_chain: list | None = None
+    is_done: bool = True
+
+
+def drain_reports(time_limit_s: float = 30, limit: int = 200) -> int:
+    """Interpret batches until nothing waits or the time is over; return how many reports were taken."""
+    ends_at = time.monotonic() + time_limit_s
+    total = 0
+    while time.monotonic() < ends_at:
+        taken = interpret_reports(limit)
+        total += taken
+        if not taken:
+            break
+    return total
+
+
+def interpret_reports(limit: int = 200) -> int:
+    """Interpret the oldest waiting reports in one transaction; return how many were taken, 0 when none waits."""
+    with transaction.atomic():
+        reports = _claim(limit)
+        if not reports:
+            return 0
+        outcomes = {report.pk: _Outcome() for report in reports}
+        opened = [found for report in reports if (found := _open(report, outcomes[report.pk]))]
+        _interpret(opened, outcomes)
+        _mark(reports, outcomes)
+        _note_failures(reports, outcomes)
+    return len(reports)
+
+
+def _claim(limit: int) -> list[Report]:
+    """Lock the oldest waiting rows, as many as fit into memory, and load them."""
+    size_bytes = Func("body_encrypted", function="octet_length", output_field=IntegerField())
+    waiting = Report.objects.filter(interpreted_at=None).order_by("id").select_for_update(skip_locked=True)
+    ids, total_bytes = [], 0
+    for report_id, report_bytes in waiting.annotate(size_bytes=size_bytes).values_list("id", "size_bytes")[:limit]:
+        total_bytes += report_bytes
+        if ids and total_bytes > MAX_BATCH_BYTES:
+            break
+        ids.append(report_id)
+    if not ids:
+        return []
+    rows = Report.objects.filter(id__in=ids).select_related("channel", "queued__command")
+    return list(rows.defer("queued__command__body_encrypted").order_by("id"))
+
+
+def _open(report: Report, outcome: _Outcome) -> CommandReport | None:
+    """Decrypt and parse; a report that cannot be read is done with its problem."""
+    channel, queued = report.channel, report.queued
+    context = report_context(channel.enrollment_key, channel.user_key)
+    try:
+        content, _was_repaired = plist.loads_report(unseal(report.body_encrypted, context))
+    except (CannotDecrypt, BadRequest) as error:
+        outcome.problem = f"cannot be read: {error.detail}"[:MAX_PROBLEM_LENGTH]
+        return None
+    chain = content.get("ErrorChain")
+    outcome.error_chain = storable(chain) if isinstance(chain, list) else None
+    if queued is None or report.disposition not in INTERPRETED:
+        return None
+    return CommandReport(
+        device_id=channel.device_id, channel_id=channel.pk, user_key=channel.user_key, answered_at=report.received_at,
+        content=content, report_id=report.pk, queued_id=queued.pk, command_id=queued.command_id,
+        request_type=queued.command.request_type, status=report.status, error_chain=outcome.error_chain or [],
+    )  # fmt: skip
+
+
+def _interpret(reports: list[CommandReport], outcomes: dict[int, _Outcome]) -> None:
+    by_type = defaultdict(list)
+    for report in reports:
+        by_type[report.request_type].append(report)
+    work = []
+    for request_type, same in by_type.items():
+        for interpreter in interpreters_of(request_type):
+            meant = [report for report in same if report.status in interpreter.statuses]
+            work.append((interpreter, meant))
+    _load_questions(report for interpreter, meant in work if interpreter.wants_question for report in meant)
+    lock_devices(report.device_id for _interpreter, meant in work for report in meant)
+    for interpreter, meant in work:
+        for report, error in work_isolated(meant, interpreter.act):
+            report.problems.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            outcomes[report.report_id].is_done = False
+    for report in reports:
+        outcomes[report.report_id].problem = _problem(report, outcomes[report.report_id])
+
+
+def _load_questions(reports: Iterable[CommandReport]) -> None:
+    """Fill ``asked`` of the reports: one statement, and each command is opened once."""
+    by_command = defaultdict(list)
+    for report in reports:
+        by_command[report.command_id].append(report)
+    if not by_command:
+        return
+    for command in Command.objects.filter(id__in=by_command).order_by("id").only("uuid", "body_encrypted"):
+        try:
+            question = plist.loads(unseal(command.body_encrypted, command.body_context)).get("Command")
+        except (CannotDecrypt, UnreadablePlist):
+            # What was asked is not known: then nothing may be concluded from what is absent.
+            question = dict.fromkeys(("Identifiers", "ManagedOnly"), True)
+        for report in by_command[command.pk]:
+            report.asked = question
+
+
+def _problem(report: CommandReport, outcome: _Outcome) -> str | None:
+    if outcome.is_done:
+        return report.problem()
+    return f"cannot be interpreted: {report.problems[-1]}"[:MAX_PROBLEM_LENGTH]
+
+
+def _mark(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
+    rows = []
+    for report in reports:
+        outcome = outcomes[report.pk]
+        is_done = outcome.is_done or report.attempts + 1 >= MAX_ATTEMPTS
+        told = {"problem": storable(outcome.problem), "error_chain": outcome.error_chain}
+        rows.append({"id": report.pk, "is_done": is_done, **told})
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_REPORTS, [json.dumps(rows)])
+
+
+def _note_failures(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
+    rows = [
+        {"id": report.queued_id, "note": words_of(outcomes[report.pk].error_chain, report.status)}
+        for report in reports
+        if report.status in FAILURES and report.queued_id and report.disposition == Report.Disposition.RESULT
+    ]
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE_FAILURES, [json.dumps(rows), QueuedCommand.State.FAILED])
+
+
+def words_of(error_chain: list | None, status: str) -> str:
+    """Return the first error of a chain in the device's own words, with domain and code to look it up by."""
+    first = next((error for error in error_chain or [] if isinstance(error, dict)), {})
+    described = (first.get(key) for key in ("USEnglishDescription", "LocalizedDescription"))
+    words = next((text.strip() for text in described if isinstance(text, str) and text.strip()), "")
+    domain, code = first.get("ErrorDomain"), first.get("ErrorCode")
+    number = f"{domain or 'error'}/{code}" if domain or code is not None else ""
+    if words and number:
+        return f"{words} ({number})"[:MAX_PROBLEM_LENGTH]
+    if status == "CommandFormatError" and not words:
+        return f"the device could not make sense of the command (CommandFormatError{number and ', ' + number})"
+    return (words or number or "the device gave no reason")[:MAX_PROBLEM_LENGTH]
