@@ -10,7 +10,8 @@ one_channel_per_key, contact by primary key, next command by partial index queue
 only; the answered row by commands_command.uuid and queued_once. Nothing scans, nothing sorts.
 
 Leases: a delivered command is `sent` and stays eligible until its report arrives, so one whose response was lost goes
-out again. A command that said NotNow is eligible again with the next Idle, never earlier in the same session.
+out again. A command that said NotNow is eligible again with the next Idle (which turns all of them back to pending),
+never earlier in the same session.
 """
 
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ IDLE_SQL = f"""{_IDENT}
           AND (q.expires_at IS NULL OR q.expires_at > now())
         ORDER BY q.priority DESC, q.id LIMIT 1) q
     WHERE ident.state = 1
+), offered_again AS (
+    UPDATE commands_queuedcommand q SET state = 0 FROM ident
+    WHERE $4::boolean AND q.channel_id = ident.id AND q.state IN (0, 1, 2) AND q.state = 2
+      AND q.id <> coalesce((SELECT id FROM next), 0)
 ){_SEND_NEXT}"""
 
 # $4 CommandUUID, $5 state it gets (2 NotNow, 3 acknowledged, 4 failed), $6 Status, $7 sealed body, $8 was repaired

@@ -4,6 +4,7 @@ Called by the check-in handlers (enrollment) and the command endpoint (commands)
 Locks: Authenticate, TokenUpdate and CheckOut of one device are serialised by the row lock on its device channel.
 """
 
+import time
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -56,6 +57,8 @@ def pin_identity(key: ChannelKey, presented: Presented) -> Identity:
     A certificate is pinned to one key for good. Two devices that present one certificate at the same time: the unique
     fingerprint lets one of them in.
     """
+    if presented.not_after < time.time():
+        raise IdentityRefused("this client certificate has expired; enrolling needs a valid one")
     identity = _locked_identity(presented.fingerprint) or _record_outside(key, presented)
     if not identity.is_active and identity.end_reason != SUPERSEDED:
         raise IdentityRefused(f"this client certificate was ended: {identity.end_reason}")

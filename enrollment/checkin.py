@@ -234,7 +234,8 @@ def _keep_status(message: dict, key: ChannelKey) -> None:
     if device_id is not None and isinstance(content, dict):
         Answer.objects.update_or_create(
             device_id=device_id,
-            request_type=f"DeclarativeManagement status{' of ' + key.user if key.user else ''}",
+            user_key=key.user,
+            request_type="DeclarativeManagement",
             defaults={"content": content, "answered_at": timezone.now()},
         )
 
