@@ -5,6 +5,7 @@ when one ends by itself, stopped in reverse order. Does not import Django: what 
 """
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mdm_project.embedded import PROJECT_FOLDER, EmbeddedError, EmbeddedServers
+from mdm_project.embedded.place import free_port
 from mdm_project.embedded.servers import become
 
 CHECK_INTERVAL_S = 0.2
@@ -43,7 +45,7 @@ def web_command(host: str, port: int, workers: int) -> list[str]:
 def worker_command() -> list[str]:
     """Return the command line of a Celery worker."""
     return [
-        *(sys.executable, "-m", "celery", "--app", "mdm_project", "worker"),
+        *(sys.executable, "-m", "celery", "--quiet", "--app", "mdm_project", "worker"),
         *("--concurrency", os.environ.get("WORKER_CONCURRENCY", "2"), "--loglevel", "INFO", "-O", "fair"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
@@ -52,6 +54,14 @@ def worker_command() -> list[str]:
 def beat_command() -> list[str]:
     """Return the command line of Celery beat; there must be one of it per installation."""
     return [sys.executable, "-m", "celery", "--quiet", "--app", "mdm_project", "beat", "--loglevel", "WARNING"]
+
+
+def simulator_command(server: str, devices: int, data_dir: Path, apns_port: int) -> list[str]:
+    """Return the command line of the fleet and its APNs, which has one port for life: the worker is told it once."""
+    return [
+        *(sys.executable, "-m", "simulator", "serve", "--server", server, "--devices", str(devices)),
+        *("--data-dir", str(data_dir), "--apns-port", str(apns_port)),
+    ]
 
 
 def manage_command(*arguments: str) -> list[str]:
@@ -259,7 +269,11 @@ def child_environment(options: Options, servers: EmbeddedServers | None) -> dict
 
 def start_all(options: Options, environment: dict[str, str], children: list[Child]) -> None:
     """Bring the database up to date and start the processes; children grows with each, so that all can be stopped."""
+    # Where WhiteNoise looks for collected files; it serves the apps' own without.
+    (options.data_dir / "static").mkdir(parents=True, exist_ok=True)
     run_to_end("migrate", manage_command("migrate", "--verbosity", "0"), environment, children)
+    if options.demo_devices:
+        environment |= start_simulator(options, environment, children)
     run_to_end("setup", manage_command("setup"), environment, children)
     processes = [
         Child("web server", web_command(options.host, options.port, options.web_workers)),
@@ -271,6 +285,23 @@ def start_all(options: Options, environment: dict[str, str], children: list[Chil
         child.start(environment)
     wait_until_ready(options, children)
     say(f"ready: {environment.get('PUBLIC_URL', options.url)}/console/ (Ctrl-C stops everything)")
+
+
+def start_simulator(options: Options, environment: dict[str, str], children: list[Child]) -> dict[str, str]:
+    """Start the fleet, which waits for the web server by itself; return the settings that lead to its APNs."""
+    description = options.simulator_dir / "apns.json"
+    description.unlink(missing_ok=True)
+    options.simulator_dir.mkdir(mode=0o700, exist_ok=True)
+    command = simulator_command(options.url, options.demo_devices, options.simulator_dir, free_port(0))
+    child = Child("simulator", command)
+    children.append(child)
+    child.start(environment)
+    while not description.exists():
+        if child.process.poll() is not None:
+            raise Failed(f"the simulator ended at once ({describe(child.process.returncode)})")
+        time.sleep(CHECK_INTERVAL_S)
+    apns = json.loads(description.read_text())
+    return {"APNS_HOST": apns["host"], "APNS_PORT": str(apns["port"]), "APNS_CA_FILE": apns["ca_file"]}
 
 
 def run_to_end(name: str, command: list[str], environment: dict[str, str], children: list[Child]) -> None:
