@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from apns.querysets import PushCertificateQuerySet
 from devices.models import Channel
 
 
@@ -25,6 +26,8 @@ class PushCertificate(models.Model):
     alarm = models.TextField(blank=True, help_text="what APNs says is wrong with it; pushing stops until it is solved")
     alarm_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)
+
+    objects = PushCertificateQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

@@ -76,7 +76,7 @@ class PushCA:
         return known if known and not _ends_soon(known) else self._save("server", self._issue_server_identity())
 
     def issue_push_identity(self, topic: str | None = None, not_after: dt.datetime | None = None) -> Identity:
-        """Issue a push certificate with a new key and a new topic unless one is given; nothing is written."""
+        """Issue a push certificate for a year with a new key, and a new topic unless one is given; nothing is written."""
         key = _new_key()
         certificate = self._issue_push(key.public_key(), topic, not_after)
         return Identity(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
@@ -113,8 +113,7 @@ class PushCA:
         return Identity(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
 
     def _issue(self, subject, public_key, usage, names=None, not_after=None) -> x509.Certificate:
-        now = dt.datetime.now(dt.UTC)
-        not_after = not_after or now + LEAF_LIFETIME
+        not_after = not_after or dt.datetime.now(dt.UTC) + LEAF_LIFETIME
         issuer = self._ca.certificate
         builder = (
             x509.CertificateBuilder()
@@ -122,7 +121,7 @@ class PushCA:
             .issuer_name(issuer.subject)
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(min(now, not_after - LEAF_LIFETIME) - CLOCK_SKEW)
+            .not_valid_before(not_after - LEAF_LIFETIME - CLOCK_SKEW)
             .not_valid_after(not_after)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

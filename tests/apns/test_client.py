@@ -436,6 +436,17 @@ def test_an_expired_certificate_is_noticed_before_connecting(server):
     assert server.connections_made == 0
 
 
+def test_a_certificate_of_the_future_is_noticed_before_connecting(server):
+    [request] = enrolled(server, 1)
+    in_two_years = dt.datetime.now(UTC) + dt.timedelta(days=730)
+    early = server.push_ca.issue_push_identity(topic=request.topic, not_after=in_two_years)
+
+    result = client_for(server, early).push_many([request])[1]
+
+    assert result.reason == client_module.CERTIFICATE_NOT_YET_VALID and result.is_configuration_error
+    assert server.connections_made == 0
+
+
 def test_a_renewed_certificate_replaces_the_connection_of_the_old_one(server):
     [request] = enrolled(server, 1)
     renewed = server.push_ca.issue_push_identity(topic=request.topic)
