@@ -76,7 +76,7 @@ class PushCA:
         return known if known and not _ends_soon(known) else self._save("server", self._issue_server_identity())
 
     def issue_push_identity(self, topic: str | None = None, not_after: dt.datetime | None = None) -> Identity:
-        """Issue a push certificate for a year with a new key, and a new topic unless one is given; nothing is written."""
+        """Issue a push certificate for a year with a new key, and a new topic unless one is given; writes nothing."""
         key = _new_key()
         certificate = self._issue_push(key.public_key(), topic, not_after)
         return Identity(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
