@@ -26,13 +26,15 @@ def answer_request(der: bytes) -> bytes:
     """
     message = scep.read_message(der)
     recipients = [Recipient(own.certificate, own.key) for own in authorities.our_authorities()]
-    replier = recipients[0]
+    issuer = replier = recipients[0]
     try:
         opened = scep.open_request(message, recipients)
         # Signed by the authority that was asked: a client knows that one, though it may have been rotated since.
         replier = recipients[opened.recipient_index]
-        certificate = _issue(message, opened.request)
-        return scep.success(message, certificate, opened.cipher, replier)
+        certificates = [_issue(message, opened.request)]
+        if replier is not issuer:
+            certificates.append(issuer.certificate)
+        return scep.success(message, certificates, opened.cipher, replier)
     except scep.RequestFailed as failed:
         log.warning("SCEP request refused: %s", failed.reason)
         return scep.failure(message, failed.fail_info, replier)

@@ -100,9 +100,9 @@ def open_request(message: PkiMessage, recipients: list[Recipient]) -> OpenedRequ
     return OpenedRequest(request, opened.recipient_index, opened.cipher)
 
 
-def success(message: PkiMessage, issued: x509.Certificate, cipher: str, replier: Recipient) -> bytes:
-    """Return the CertRep that hands out a certificate, encrypted to whoever signed the request."""
-    content = envelope(cms.certificates_only([issued]), message.signer, cipher)
+def success(message: PkiMessage, certificates: list[x509.Certificate], cipher: str, replier: Recipient) -> bytes:
+    """Return the CertRep that hands out a certificate (the first), encrypted to whoever signed the request."""
+    content = envelope(cms.certificates_only(certificates), message.signer, cipher)
     return _reply(message, content, {PKI_STATUS: _printable(SUCCESS)}, replier)
 
 
