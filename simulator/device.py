@@ -6,7 +6,6 @@ ways in (ADE, account-driven) override one step instead of all. Apple: Deploying
 """
 
 import asyncio
-import json
 import secrets
 import uuid
 from collections import deque
@@ -286,33 +285,6 @@ class PretendDevice:
             self._on_channel_open(self, channel)
             self.hang_up()
             self.changed()
-
-    async def synchronize_declarations(self, channel: Channel) -> None:
-        """Fetch tokens and declaration items, as a DeclarativeManagement command asks for."""
-        tokens = await self._fetch_json(channel, "tokens")
-        token = tokens.get("SyncTokens", {}).get("DeclarationsToken")
-        if not isinstance(token, str):
-            self.note("the answer to DeclarativeManagement tokens has no SyncTokens.DeclarationsToken")
-            return
-        if token == channel.declarations_token:
-            return
-        items = await self._fetch_json(channel, "declaration-items")
-        kinds = ("Activations", "Assets", "Configurations", "Management")
-        if not all(isinstance(items.get("Declarations", {}).get(kind), list) for kind in kinds):
-            self.note("the answer to DeclarativeManagement declaration-items lacks one of the four lists")
-            return
-        channel.declarations_token = token
-
-    async def _fetch_json(self, channel: Channel, endpoint: str) -> dict:
-        body = await self.wire.check_in(checkin.declarative_management(self.state, channel, endpoint))
-        try:
-            content = json.loads(body)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            self.note(f"the answer to DeclarativeManagement {endpoint} is no JSON object")
-            return {}
-        return content
 
     # Leaving
 

@@ -5,6 +5,7 @@ Owns their effects. Apple: DeviceLockCommand, EraseDeviceCommand, ClearPasscodeC
 
 from typing import TYPE_CHECKING
 
+from simulator import declarations
 from simulator.answers import ERASE, LOCK, MOBILE, NOT_MAC, SETTINGS, TOUCH, Answer, Malformed, command
 from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, PLATFORMS, VISION
 from simulator.chains import MDM, Refused, link, refuse
@@ -88,7 +89,7 @@ def device_configured(device: "PretendDevice", channel: Channel, content: dict) 
 
 @command("DeclarativeManagement", user_channel=True)
 def declarative_management(device: "PretendDevice", channel: Channel, content: dict) -> Answer:
-    return Answer(afterwards=lambda: device.synchronize_declarations(channel))
+    return Answer(afterwards=lambda: declarations.synchronize(device, channel))
 
 
 @command("Settings", user_channel=True, access_right=SETTINGS, required={"Settings": list})

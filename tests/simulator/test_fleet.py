@@ -71,6 +71,22 @@ def test_a_push_wakes_a_device_which_then_runs_its_commands(ca, keys, tmp_path):
     run_fleet(ca, keys, tmp_path, story)
 
 
+def test_pushes_during_a_visit_lead_to_one_more_visit(ca, keys, tmp_path):
+    async def story(server, apns, fleet):
+        await until(lambda: fleet.tally.enrolled == 1)
+        seat = fleet.seats[0]
+        seat.device.faults.delay_s = 0.3
+        fleet.wake(seat)
+        await until(lambda: seat.visiting)
+        await until(lambda: seat.device._lock.locked())
+        fleet.wake(seat)
+        fleet.wake(seat)
+        await until(lambda: not seat.visiting)
+        assert [report["Status"] for report in server.reports] == ["Idle", "Idle"]
+
+    run_fleet(ca, keys, tmp_path, story, count=1)
+
+
 def test_a_push_with_a_wrong_magic_wakes_nobody(ca, keys, tmp_path):
     async def story(server, apns, fleet):
         await until(lambda: fleet.tally.enrolled == 1)
