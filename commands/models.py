@@ -69,8 +69,12 @@ class QueuedCommand(models.Model):
 
     WAITING = (State.PENDING, State.SENT, State.NOT_NOW)
 
-    command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="targets")
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="queue", db_index=False)
+    # No constraints in the database here and in Report: checking one locks (and so rewrites) the channel's row for every
+    # command and every report. The one statement that inserts has just read the rows it refers to.
+    command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="targets", db_constraint=False)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.CASCADE, related_name="queue", db_index=False, db_constraint=False
+    )
     state = models.PositiveSmallIntegerField(choices=State.choices, default=State.PENDING, db_default=0)
     priority = models.SmallIntegerField(default=0, db_default=0)
     deliveries = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -110,9 +114,14 @@ class Report(models.Model):
         LATE = 2, "Late"
         UNKNOWN_COMMAND = 3, "Unknown command"
 
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="reports")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="reports", db_constraint=False)
     queued = models.ForeignKey(
-        QueuedCommand, null=True, on_delete=models.CASCADE, related_name="reports", help_text="what it answers"
+        QueuedCommand,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="reports",
+        db_constraint=False,
+        help_text="what it answers",
     )
     command_uuid = models.TextField()
     status = models.CharField(max_length=127)
@@ -139,7 +148,9 @@ class Report(models.Model):
 class InventoryRefresh(models.Model):
     """When a channel was last asked everything the inventory wants to know; the schedule goes by it."""
 
-    channel = models.OneToOneField(Channel, primary_key=True, on_delete=models.CASCADE, related_name="inventory_refresh")
+    channel = models.OneToOneField(
+        Channel, primary_key=True, on_delete=models.CASCADE, related_name="inventory_refresh"
+    )
     asked_at = models.DateTimeField(db_default=Now())
 
     def __str__(self):
