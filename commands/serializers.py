@@ -1,5 +1,6 @@
 """JSON of commands, of what is asked for, and of what came back."""
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -72,6 +73,11 @@ class NewCommandSerializer(StrictSerializer):
     priority = serializers.IntegerField(default=0, min_value=-1000, max_value=1000, help_text="higher goes first")
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
+
+    def validate_expires_at(self, expires_at):
+        if expires_at is not None and expires_at <= timezone.now():
+            raise serializers.ValidationError("the command would have expired already")
+        return expires_at
 
 
 class QueuedSerializer(serializers.Serializer):

@@ -123,6 +123,7 @@ class InstalledProfileSerializer(serializers.ModelSerializer):
         exclude = ["device"]
 
 
+@extend_schema_field(str)
 class HexField(serializers.Field):
     """Bytes as lower-case hexadecimal digits."""
 

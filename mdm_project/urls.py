@@ -14,3 +14,4 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
+handler500 = "mdm_project.api.errors.server_error"

@@ -58,8 +58,15 @@ def exception_handler(error, context):
 
 
 def error_body(code: str, detail: str, fields: dict[str, str] | None = None) -> dict:
-    body = {"code": code, "detail": detail}
-    return body | {"fields": fields} if fields else body
+    body = {"code": code, "detail": _encodable(detail)}
+    if fields:
+        body["fields"] = {_encodable(path): _encodable(message) for path, message in fields.items()}
+    return body
+
+
+def _encodable(text: str) -> str:
+    # Errors quote what was sent, and JSON can carry half a surrogate pair that UTF-8 cannot.
+    return str(text).encode(errors="backslashreplace").decode()
 
 
 def _api_exception(error: exceptions.APIException) -> Response:

@@ -1,0 +1,129 @@
+"""Who may do what, as one table: address, method, the scope and the permissions it takes."""
+
+import pytest
+from django.urls import resolve
+
+from mdm_project.api.permissions import Access, DenyByDefault
+from mdm_project.api.urls import urlpatterns
+from mdm_project.models import ApiToken
+from tests import factories
+from tests.api.client import ROOT, Caller
+
+DEVICE, COMMAND = "devices.view_device", "commands.view_command"
+SCOPES = ApiToken.Scope.values
+
+# Address, method, scope, permissions, answer to somebody who has exactly these.
+TABLE = [
+    ("devices/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/inventory/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/applications/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/profiles/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/certificates/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/commands/", "GET", "read", (DEVICE, COMMAND), 200),
+    ("devices/{device}/timeline/", "GET", "read", (DEVICE,), 200),
+    ("commands/", "GET", "read", (COMMAND,), 200),
+    ("commands/", "POST", "commands", (DEVICE, "commands.add_command"), 201),
+    ("commands/{command}/", "GET", "read", (COMMAND,), 200),
+    ("commands/{command}/results/", "GET", "read", (DEVICE, COMMAND), 200),
+    ("commands/{command}/cancel/", "POST", "commands", (DEVICE, COMMAND, "commands.change_command"), 200),
+    ("push-certificates/", "GET", "read", ("apns.view_pushcertificate",), 200),
+    ("push-certificates/{certificate}/", "GET", "read", ("apns.view_pushcertificate",), 200),
+    ("push-states/", "GET", "read", (DEVICE,), 200),
+    ("enrollment-profiles/", "GET", "read", ("enrollment.view_enrollmentprofile",), 200),
+    ("enrollment-profiles/{profile}/", "GET", "read", ("enrollment.view_enrollmentprofile",), 200),
+]
+BODIES = {"commands/": {"request_type": "ProfileList", "targets": {"all": True}}}
+IDS = [f"{method} {path}" for path, method, *_ in TABLE]
+
+
+@pytest.fixture
+def addresses(db) -> dict[str, int]:
+    queued = factories.make_queued()
+    return {
+        "device": queued.channel.device_id,
+        "command": queued.command_id,
+        "certificate": factories.make_push_certificate().pk,
+        "profile": factories.make_enrollment_profile().pk,
+    }
+
+
+def call(caller, method: str, path: str, addresses: dict):
+    address = path.format(**addresses)
+    return caller.get(address) if method == "GET" else caller.post(address, BODIES.get(path, {}))
+
+
+@pytest.mark.parametrize(("path", "method", "scope", "permissions", "status"), TABLE, ids=IDS)
+def test_exactly_the_scope_and_the_permissions_of_the_table_are_needed(
+    addresses, client, path, method, scope, permissions, status
+):
+    for missing in permissions:
+        others = [name for name in permissions if name != missing]
+        refused = call(Caller(user=factories.make_staff(*others)), method, path, addresses)
+        assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied"), missing
+        assert missing in refused.json()["detail"]
+
+    other_scopes = Caller(*permissions, scopes=[name for name in SCOPES if name != scope])
+    refused = call(other_scopes, method, path, addresses)
+    assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+
+    assert client.generic(method, ROOT + path.format(**addresses)).status_code == 401
+    assert call(Caller(*permissions, scopes=[scope]), method, path, addresses).status_code == status
+
+
+def test_every_address_and_method_is_in_the_table():
+    served = set()
+    for entry in urlpatterns:
+        if entry.name and entry.name != "api-schema":
+            view = entry.callback.view_class
+            served |= {
+                (str(entry.pattern), method) for method in view().allowed_methods if method not in ("HEAD", "OPTIONS")
+            }
+
+    def pattern(path: str) -> str:
+        first, _, rest = path.partition("{")
+        return first + ("<int:pk>" + rest.partition("}")[2] if rest else "")
+
+    assert {(pattern(path), method) for path, method, *_ in TABLE} == served
+
+
+@pytest.mark.parametrize(("path", "method", "scope", "permissions", "status"), TABLE, ids=IDS)
+def test_the_session_of_staff_needs_the_same_permissions_and_no_scope(
+    addresses, client, path, method, scope, permissions, status
+):
+    address = ROOT + path.format(**addresses)
+    body = {"data": BODIES.get(path, {}), "content_type": "application/json"} if method == "POST" else {}
+    send = getattr(client, method.lower())
+    client.force_login(factories.make_staff(*permissions[1:]))
+    assert send(address, **body).status_code == 403
+    client.force_login(factories.make_staff(*permissions))
+    assert send(address, **body).status_code == status
+
+
+def test_people_who_are_not_staff_are_refused(client, db):
+    user = factories.make_staff(is_superuser=True)
+    type(user).objects.filter(pk=user.pk).update(is_staff=False)
+    client.force_login(user)
+
+    assert client.get(ROOT + "devices/").status_code == 403
+
+
+def test_a_view_that_declares_nothing_is_denied_even_to_superusers(db, rf, monkeypatch):
+    view = resolve(ROOT + "devices/").func.view_class
+    monkeypatch.setattr(view, "access", {})
+
+    response = Caller().get("devices/")
+    assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
+
+
+def test_every_view_declares_access_and_denies_by_default():
+    for entry in urlpatterns:
+        if entry.name and entry.name != "api-schema":
+            view = entry.callback.view_class
+            assert view.permission_classes == [DenyByDefault]
+            assert view.access and all(isinstance(access, Access) for access in view.access.values())
+
+
+def test_options_describes_an_address_to_staff_only(client, db):
+    assert client.options(ROOT + "devices/").status_code == 401
+    assert Caller("apns.view_pushcertificate").client.options(ROOT + "devices/").status_code == 200
