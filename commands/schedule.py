@@ -40,10 +40,13 @@ def refresh_inventory(channels, *, actor: Actor, reason: str = "") -> list[Comma
     """
     is_scheduled = actor.origin == SCHEDULE.origin
     # Fixed now: the queryset may well be about what is queued.
-    chosen = Channel.objects.filter(id__in=list(channels.order_by("id").values_list("id", flat=True)))
+    ids = list(channels.order_by("id").values_list("id", flat=True))
+    if not ids:
+        return []
+    chosen = Channel.objects.filter(id__in=ids)
     commands = []
     with transaction.atomic():
-        _note_asked(chosen)
+        _note_asked(ids)
         for question in QUESTIONS:
             with suppress(NobodyToAsk):
                 command = queue_command(
@@ -55,10 +58,8 @@ def refresh_inventory(channels, *, actor: Actor, reason: str = "") -> list[Comma
     return commands
 
 
-def _note_asked(channels) -> None:
-    rows = [
-        InventoryRefresh(channel_id=channel_id, asked_at=Now()) for channel_id in channels.values_list("id", flat=True)
-    ]
+def _note_asked(channel_ids: list[int]) -> None:
+    rows = [InventoryRefresh(channel_id=channel_id, asked_at=Now()) for channel_id in channel_ids]
     InventoryRefresh.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["channel"], update_fields=["asked_at"]
     )

@@ -23,6 +23,7 @@ _MODELS = {
     "tvos": ("AppleTV14,1", "Apple TV", "18.5"),
     "visionos": ("RealityDevice14,1", "Apple Vision Pro", "2.5"),
     "watchos": ("Watch7,1", "Apple Watch", "11.5"),
+    "": ("", "", ""),
 }
 _numbers = itertools.count(1)
 
@@ -44,7 +45,7 @@ def make_device(platform: str = "ios", **fields) -> Device:
         "model": model,
         "model_name": model_name,
         "os_version": version,
-        "os_version_parts": [int(part) for part in version.split(".")],
+        "os_version_parts": [int(part) for part in version.split(".") if part],
         "build_version": "22F76",
     }
     return Device.objects.create(**plausible | fields)
