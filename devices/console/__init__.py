@@ -1,1 +1,1 @@
-"""The console's device page: what it shows (page, tabs), what it does (actions). An interface: no core code imports it."""
+"""The console's device page: what it shows (page, tabs) and what it does (views, bulk). An interface, not core."""

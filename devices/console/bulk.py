@@ -9,8 +9,9 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 
+from commands.schedule import refresh_inventory
 from devices.console import sending
-from devices.models import Device
+from devices.models import Channel, Device
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
 
@@ -28,11 +29,9 @@ class BulkActions:
     def refresh_inventory(self, request, queryset):
         if not request.user.has_perm(sending.MAY_SEND):
             raise PermissionDenied
-        from commands import schedule
-
         devices = _plain(queryset, request.user)
         try:
-            schedule.refresh_inventory(devices, actor=Actor.staff(request.user))
+            refresh_inventory(Channel.objects.filter(device__in=devices).reachable(), actor=Actor.staff(request.user))
         except EspalierError as error:
             messages.error(request, error.detail)
         else:

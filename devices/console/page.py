@@ -42,6 +42,7 @@ class Attention:
     retry_id: int | None = None
     link: str = ""
     link_text: str = ""
+    rejected_id: int | None = None
 
 
 @dataclass
@@ -210,7 +211,7 @@ def _refusals(device: Device) -> list[Attention]:
     if rejected is None:
         return []
     title = f"A message of it was refused at {clock(rejected.last_at)}"
-    return [Attention("attn", "block", title, rejected.reason, link=f"rejected:{rejected.pk}", link_text="Show")]
+    return [Attention("attn", "block", title, rejected.reason, rejected_id=rejected.pk)]
 
 
 def _unread_reports(device: Device) -> list[Attention]:

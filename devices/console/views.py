@@ -7,9 +7,10 @@ from django.shortcuts import render
 from django.utils.html import format_html_join
 from django.views.decorators.http import require_POST
 
+from commands.schedule import refresh_inventory
 from devices.console import page, sending, tabs
 from devices.console.forms import NUMBER, DeviceForm, person_choice
-from devices.models import Device, Enrollment, Person
+from devices.models import Channel, Device, Enrollment, Person
 from devices.services import assign_person, set_asset_tag
 from devices.timeline import Actor
 from enrollment.services import renew_identity
@@ -64,7 +65,8 @@ class DevicePages:
         context = self._live_context(request, device)
         if request.GET.get("version") == context["version"]:
             return HttpResponse(status=204)
-        return render(request, "console/device/live.html", {**context, "is_poll": True})
+        context |= {"is_poll": True, "slow_attention": page.slow_attention(device)}
+        return render(request, "console/device/live.html", context)
 
     def _live_context(self, request, device: Device) -> dict:
         health = page.health_of(device)
@@ -97,11 +99,9 @@ class DevicePages:
         address = self.route("change", device.pk)
         if not health.is_enrolled:
             return self.failed(request, sending.NOT_ENROLLED, address)
-        from commands import schedule
-
-        devices = Device.objects.filter(pk=device.pk)
+        channels = Channel.objects.filter(device=device).reachable()
         try:
-            schedule.refresh_inventory(devices, actor=Actor.staff(request.user), reason=request.POST.get("reason", ""))
+            refresh_inventory(channels, actor=Actor.staff(request.user), reason=request.POST.get("reason", ""))
         except EspalierError as error:
             return self.failed(request, error.detail, address)
         return self.done(request, f"Inventory of {device} asked for.", address)

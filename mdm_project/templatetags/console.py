@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from mdm_project import plist
 from mdm_project.status import Status
 
 register = template.Library()
@@ -83,6 +84,12 @@ def duration(start: datetime.datetime | None, end: datetime.datetime | None) -> 
 @register.filter
 def yes_no(value: bool | None) -> str:
     return {True: "yes", False: "no"}.get(value, "not reported")
+
+
+@register.filter
+def plist_text(value) -> str:
+    """Return a value as the text of a property list."""
+    return plist.dumps(value).decode()
 
 
 @register.filter

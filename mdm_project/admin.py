@@ -1,0 +1,290 @@
+"""The console's pages of staff: accounts, roles, API tokens, sign-ins."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from devices.timeline import record_event
+from mdm_project import status, tokens
+from mdm_project.console import ConsoleAdmin, LongListAdmin
+from mdm_project.errors import EspalierError
+from mdm_project.models import ApiToken, SignIn, User
+from mdm_project.templatetags.console import age
+from mdm_project.templatetags.console import status as show_status
+
+POWERS = ("is_superuser", "groups", "user_permissions")
+
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
+    """Staff. Only superusers hand out permissions or touch superusers: else whoever edits accounts may do all."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("name_column", "email", "state_column", "roles_column", "last_login_column")
+    list_display_links = None
+    list_filter = ("is_active", "is_superuser", "groups")
+    search_fields = ("username", "first_name", "last_name", "email")
+    search_help_text = "Name, e-mail"
+    ordering = ("username", "id")
+    csv_columns = (
+        ("user name", "username"), ("name", "get_full_name"), ("e-mail", "email"), ("active", "is_active"),
+        ("superuser", "is_superuser"), ("last sign-in", "last_login"),
+    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("May sign in", {"fields": ("is_active", "is_staff")}),
+        ("May do", {"fields": POWERS}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_readonly_fields(self, request, obj=None):
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, *POWERS)
+
+    def has_change_permission(self, request, obj=None):
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        if obj is not None and (obj == request.user or (obj.is_superuser and not request.user.is_superuser)):
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def get_actions(self, request):
+        return {}
+
+    def user_change_password(self, request, id, form_url=""):
+        person = get_object_or_404(User, pk=id) if str(id).isdecimal() else None
+        if person is not None and not self.has_change_permission(request, person):
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.is_staff = True
+        super().save_model(request, obj, form, change)
+        what = "changed" if change else "added"
+        record_event(f"staff_{what}", f"staff account {obj} {what}", actor=request.user.get_username())
+
+    @display(description="Account", ordering="username")
+    def name_column(self, user):
+        address = self.route("change", user.pk)
+        return format_html(
+            '<a class="e-link" href="{}">{}</a> <span class="e-faint">{}</span>', address, user, user.get_full_name()
+        )
+
+    @display(description="State", ordering="is_active")
+    def state_column(self, user):
+        if not user.is_active:
+            return show_status(status.Status("Closed", "gone", "block"))
+        if not user.is_staff:
+            return show_status(status.Status("No console", "wait", "do_not_disturb_on"))
+        return show_status(status.Status("Active", "ok", "check_circle"))
+
+    @display(description="Roles")
+    def roles_column(self, user):
+        names = ["everything (superuser)"] if user.is_superuser else []
+        return ", ".join(names + [group.name for group in user.groups.all()]) or "–"
+
+    @display(description="Last sign-in", ordering="last_login")
+    def last_login_column(self, user):
+        return age(user.last_login)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ConsoleAdmin):
+    """Roles: bundles of permissions. Whoever changes one changes what all its members may do, so superusers only."""
+
+    list_display = ("name", "members_column")
+    search_fields = ("name",)
+    ordering = ("name", "id")
+    empty_title = "No roles yet"
+    empty_text = "A role is a bundle of permissions, for example “Helpdesk”: make one and give it to staff accounts."
+    csv_columns = (("name", "name"),)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(number=Count("user"))
+
+    def _is_superuser(self, request, obj=None):
+        return request.user.is_superuser
+
+    has_add_permission = has_change_permission = has_delete_permission = _is_superuser
+
+    @display(description="Members", ordering="number")
+    def members_column(self, group):
+        return group.number
+
+
+class TokenForm(forms.ModelForm):
+    """A new token; its text is made by mdm_project.tokens and shown once."""
+
+    name = forms.CharField(
+        max_length=100, help_text="What uses it, for example “asset database”.", widget=UnfoldAdminTextInputWidget()
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=ApiToken.Scope.choices,
+        initial=[ApiToken.Scope.READ],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="It can never do more than its owner may.",
+    )
+    expires_on = forms.DateField(required=False, help_text="Empty: never.", widget=UnfoldAdminSingleDateWidget())
+
+    class Meta:
+        model = ApiToken
+        fields = ("name", "scopes")
+
+    def clean_expires_on(self):
+        day = self.cleaned_data["expires_on"]
+        if day is not None and day <= timezone.now().date():
+            raise forms.ValidationError("This must be in the future.")
+        return day
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ConsoleAdmin):
+    """Tokens: everybody makes their own; seeing or ending others' is for superusers."""
+
+    list_display = ("name_column", "user", "scopes_column", "state_column", "used_column", "expires_column")
+    list_display_links = None
+    list_filter = ()
+    search_fields = ("name", "hint", "user__username")
+    ordering = ("-id",)
+    list_select_related = ("user",)
+    empty_title = "No API tokens yet"
+    empty_text = "A token lets a program use the REST API in your name. Make one for each program."
+    csv_columns = (
+        ("name", "name"), ("starts with", "hint"), ("owner", "user"), ("created", "created_at"),
+        ("expires", "expires_at"), ("last used", "last_used_at"), ("revoked", "revoked_at"),
+    )  # fmt: skip
+
+    def get_queryset(self, request):
+        own = super().get_queryset(request)
+        return own if request.user.is_superuser else own.filter(user=request.user)
+
+    def get_urls(self):
+        return [self.view_path("<int:pk>/revoke/", require_POST(self.revoke_view), "revoke"), *super().get_urls()]
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def add_view(self, request, form_url="", extra_context=None):
+        """Make a token for oneself, and show its text this once."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = TokenForm(request.POST or None)
+        context = {"title": "New API token", "form": form, "back": self.route("changelist")}
+        if request.method != "POST" or not form.is_valid():
+            return self.page(request, "console/token_add.html", context)
+        day = form.cleaned_data["expires_on"]
+        ends = timezone.make_aware(timezone.datetime.combine(day, timezone.datetime.min.time())) if day else None
+        try:
+            token, text = tokens.create_token(
+                request.user, form.cleaned_data["name"], form.cleaned_data["scopes"], expires_at=ends
+            )
+        except EspalierError as error:
+            form.add_error(None, error.detail)
+            return self.page(request, "console/token_add.html", context)
+        record_event("token_created", f"API token {token.name} made", actor=request.user.get_username())
+        return self.page(request, "console/token_made.html", {**context, "token": token, "text": text})
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        pk = object_id if str(object_id).isdecimal() else None
+        token = get_object_or_404(self.get_queryset(request), pk=pk)
+        context = {"title": token.name, "token": token, "state": token_status(token), "may_revoke": token.is_usable}
+        return self.page(request, "console/token.html", context)
+
+    def revoke_view(self, request, pk):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        token = get_object_or_404(self.get_queryset(request), pk=pk)
+        tokens.revoke(token)
+        record_event("token_revoked", f"API token {token.name} revoked", actor=request.user.get_username())
+        messages.success(request, f"{token.name} no longer works.")
+        return self.done(request, "Revoked.", self.route("changelist"))
+
+    @display(description="Token", ordering="name")
+    def name_column(self, token):
+        return format_html(
+            '<a class="e-link" href="{}">{}</a> <span class="e-mono e-faint">{}…</span>',
+            self.route("change", token.pk), token.name, token.hint,
+        )  # fmt: skip
+
+    @display(description="Scopes")
+    def scopes_column(self, token):
+        return ", ".join(token.scopes)
+
+    @display(description="State")
+    def state_column(self, token):
+        return show_status(token_status(token))
+
+    @display(description="Last used", ordering="last_used_at")
+    def used_column(self, token):
+        return age(token.last_used_at)
+
+    @display(description="Expires", ordering="expires_at")
+    def expires_column(self, token):
+        return age(token.expires_at)
+
+
+def token_status(token: ApiToken) -> status.Status:
+    """Return whether a token still works, in a word."""
+    if token.revoked_at:
+        return status.REVOKED
+    return status.VALID if token.is_usable else status.ENDED
+
+
+@admin.register(SignIn)
+class SignInAdmin(LongListAdmin):
+    list_display = ("at_column", "username", "outcome_column", "address")
+    list_display_links = None
+    list_filter = ("succeeded",)
+    search_fields = ("username", "address")
+    search_help_text = "User name, address"
+    ordering = ("-id",)
+    empty_title = "Nobody has signed in yet"
+    csv_columns = (("at", "at"), ("user name", "username"), ("succeeded", "succeeded"), ("address", "address"))
+
+    @display(description="When", ordering="-id")
+    def at_column(self, sign_in):
+        return age(sign_in.at)
+
+    @display(description="Outcome", ordering="succeeded")
+    def outcome_column(self, sign_in):
+        worked = status.Status("Signed in", "ok", "login")
+        return show_status(worked if sign_in.succeeded else status.Status("Refused", "bad", "cancel"))
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(self.route("changelist"))
