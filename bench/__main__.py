@@ -1,0 +1,48 @@
+"""`python -m bench [NAMES…]`: run benchmarks, one JSON object a line on standard output, notes on standard error."""
+
+import argparse
+import signal
+import sys
+
+from bench.run import Options, Run, emit, machine, note
+from bench.stage import Stage, StageError
+from bench.throughput import ceiling, cycle, idle
+
+BENCHMARKS = {"loadgen": ceiling, "idle": idle, "cycle": cycle}
+
+
+def main() -> int:
+    """Run what was asked for; return the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    names, options = arguments()
+    try:
+        with Stage() as stage:
+            emit("machine", **machine(), **vars(options))
+            run = Run(stage, options)
+            try:
+                for name in names:
+                    note(name)
+                    BENCHMARKS[name](run)
+            finally:
+                run.fleet.close()
+    except StageError as error:
+        note(str(error))
+        return 1
+    return 0
+
+
+def arguments() -> tuple[list[str], Options]:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of Espalier; docs/performance.md")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)} (default: all)")
+    for name, default in vars(Options()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    given = vars(parser.parse_args())
+    names = given.pop("names") or list(BENCHMARKS)
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(unknown)}")
+    return names, Options(**given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

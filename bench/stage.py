@@ -1,0 +1,159 @@
+"""Where the benchmarks play: durable servers in a folder that is thrown away, the product's own processes, Django here.
+
+Always servers of its own, never those of DATABASE_URL: a benchmark fills tables and, in the fault run, kills servers.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from mdm_project.embedded import EmbeddedServers
+from mdm_project.embedded.place import Place, free_port
+from mdm_project.run import Child, manage_command, web_command, worker_command
+
+PREFIX = "espalier-bench-"
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
+PRODUCT = "mdm_project.wsgi:application"
+CALIBRATION = "bench.calibration:application"
+TRIVIAL = "bench.calibration:trivial"
+# What a person set for a product of theirs must not reach the benchmark's.
+OWN_SETTINGS = {
+    "ESPALIER_ENV": "development",
+    "DJANGO_SETTINGS_MODULE": "mdm_project.settings",
+    "SECRET_KEY": "only for benchmarks",
+    "ENCRYPTION_KEYS": "0" * 63 + "1",
+    "HOST": "127.0.0.1",
+    "DEMO_DEVICES": "0",
+    "LOG_LEVEL": "WARNING",
+    "PYTHONUNBUFFERED": "1",
+}
+UNSET = ("IDENTITY_HEADER", "TRUSTED_PROXIES", "ALLOWED_HOSTS", "DATABASE_POOL", "DATABASE_POOL_SIZE")
+
+
+class StageError(Exception):
+    """Something the benchmarks need did not start, and the text says why."""
+
+
+class Stage:
+    """The servers and settings of one run, as a context manager; Django is ready inside."""
+
+    def __init__(self):
+        self.data_dir = Path(tempfile.mkdtemp(prefix=PREFIX))
+        if os.geteuid() == 0:
+            self.data_dir.chmod(0o711)  # the servers' user must get through
+        self.servers = EmbeddedServers(self.data_dir, is_durable=True)
+        self.port = free_port(0)
+        self.is_ready = False
+
+    def __enter__(self) -> "Stage":
+        try:
+            self._prepare()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _prepare(self) -> None:
+        self.servers.start()
+        for name in UNSET:
+            os.environ.pop(name, None)
+        os.environ |= OWN_SETTINGS | {
+            "DATA_DIR": str(self.data_dir),
+            "PYTHONWARNINGS": "ignore:No directory at",  # no static files here
+            "DATABASE_URL": self.servers.database_url,
+            "REDIS_URL": self.servers.redis_url,
+            "PORT": str(self.port),
+            "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "APNS_HOST": "127.0.0.1",
+            "APNS_PORT": str(free_port(0)),
+        }
+        migrate = subprocess.run(manage_command("migrate", "--verbosity", "0"), cwd=Path(__file__).resolve().parents[1])
+        if migrate.returncode:
+            raise StageError("the database could not be migrated; the reason is above")
+        import django
+
+        django.setup()
+        self.is_ready = True
+
+    def __exit__(self, *_exc_info) -> None:
+        if self.is_ready:
+            from django.db import connections
+
+            connections.close_all()
+            connections["default"].close_pool()
+        self.servers.erase()
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def postgres_pid(self) -> int:
+        """The postmaster of this run."""
+        cluster = Place.load(self.data_dir).cluster
+        return int((cluster / "postmaster.pid").read_text().split()[0])
+
+    @contextlib.contextmanager
+    def web(self, application: str = PRODUCT, *, port: int = 0, workers: int = 2, **changes: str) -> Iterator["Web"]:
+        """Run the product's web server, with another application in it if told so."""
+        port = port or free_port(0)
+        command = [*web_command("127.0.0.1", port, workers)[:-1], application]
+        child = Child(application, command)
+        child.start(os.environ | changes)
+        try:
+            _wait_until(child, lambda: _answers(port))
+            yield Web(port, child)
+        finally:
+            _stop(child)
+
+    @contextlib.contextmanager
+    def worker(self, **changes: str) -> Iterator[Child]:
+        """Run a Celery worker."""
+        child = Child("worker", worker_command())
+        child.start(os.environ | changes)
+        try:
+            yield child
+        finally:
+            _stop(child)
+
+
+class Web:
+    """A running web server: its port and its worker processes."""
+
+    def __init__(self, port: int, child: Child):
+        self.port = port
+        self.child = child
+
+    def worker_pids(self) -> list[int]:
+        """The processes that answer requests, in the order they were started."""
+        children = Path(f"/proc/{self.child.process.pid}/task/{self.child.process.pid}/children").read_text()
+        pids = [int(pid) for pid in children.split()]
+        return [pid for pid in pids if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _wait_until(child: Child, is_ready) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not is_ready():
+        if child.process.poll() is not None or time.monotonic() > deadline:
+            raise StageError(f"{child.name} did not start; the reason is above")
+        time.sleep(0.05)
+
+
+def _answers(port: int) -> bool:
+    """Tell whether something speaks HTTP there, whatever it says."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _stop(child: Child) -> None:
+    child.ask_to_stop()
+    child.wait_until_stopped(time.monotonic() + STOP_TIMEOUT_S)
