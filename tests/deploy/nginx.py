@@ -48,11 +48,13 @@ class Nginx:
 
 
 @contextlib.contextmanager
-def running_nginx(folder: Path, upstream_port: int, certificate: Path, key: Path) -> Iterator[Nginx]:
+def running_nginx(
+    folder: Path, upstream_port: int, certificate: Path, key: Path, https_port: int = 0
+) -> Iterator[Nginx]:
     """Run nginx in front of the web server at upstream_port; skips where nginx is not installed."""
     if BINARY is None:
         pytest.skip("nginx is not installed")
-    http_port, https_port = free_port(0), free_port(0)
+    http_port, https_port = free_port(0), https_port or free_port(0)
     (folder / "espalier.conf").write_text(shipped(folder, http_port, https_port, upstream_port, certificate, key))
     user = "user root;" if os.geteuid() == 0 else ""  # the folder is private to us
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
