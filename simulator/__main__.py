@@ -56,15 +56,15 @@ def _parser() -> argparse.ArgumentParser:
     enroll_parser.add_argument("--url", required=True, help="URL of the enrollment profile")
     enroll_parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     enroll_parser.set_defaults(run=enroll)
-    for one, count, seed in ((serve_parser, 25, "demo"), (enroll_parser, 1, None)):
-        _add_device_options(one, count, seed)
+    for one, count in ((serve_parser, 25), (enroll_parser, 1)):
+        _add_device_options(one, count)
     return parser
 
 
-def _add_device_options(parser: argparse.ArgumentParser, count: int, seed: str | None) -> None:
+def _add_device_options(parser: argparse.ArgumentParser, count: int) -> None:
     parser.add_argument("--devices", type=int, default=count, metavar="N", help=f"how many (default {count})")
     parser.add_argument("--platform", choices=PLATFORMS, help="one platform only (default a mix)")
-    parser.add_argument("--seed", default=seed, help="the same seed gives the same devices")
+    parser.add_argument("--seed", help="the same seed gives the same devices (default a new one, kept in --data-dir)")
     parser.add_argument("--concurrency", type=int, default=32, help="visits at the same time (default 32)")
     parser.add_argument("--shared-keys", type=int, default=0, metavar="K", help="share K RSA keys (load tests only)")
     parser.add_argument("--allow-http", action="store_true", help="take profiles that name plain http URLs")
@@ -124,7 +124,7 @@ async def _serve_fleet(options: argparse.Namespace, apns, stopped: asyncio.Event
         profile_url=f"{server}/enroll/{options.profile}/profile",
         count=options.devices,
         data_dir=options.data_dir,
-        seed=options.seed,
+        seed=options.seed or kept_seed(options.data_dir / "seed"),
         concurrency=options.concurrency,
         shared_keys=options.shared_keys,
         setup=setup,
@@ -137,6 +137,13 @@ async def _serve_fleet(options: argparse.Namespace, apns, stopped: asyncio.Event
     await fleet.run()
     waiting.cancel()
     return 0
+
+
+def kept_seed(path: Path) -> str:
+    """Return the seed of a data folder, made at first; two folders must not hold the same devices."""
+    if not path.exists():
+        path.write_text(secrets.token_hex(4))
+    return path.read_text().strip()
 
 
 async def _stop_when(stopped: asyncio.Event, fleet: Fleet) -> None:
