@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, Subquery
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import display
@@ -202,7 +203,7 @@ def device_link(device: Device | None) -> str:
     """Render a link to a device's page."""
     if device is None:
         return format_html('<span class="e-faint">{}</span>', "–")
-    address = admin.site._registry[Device].route("change", device.pk)
+    address = reverse("admin:devices_device_change", args=[device.pk])
     serial = device.serial_number or ""
     return format_html(
         '<a class="e-link" href="{}">{}</a> <span class="e-mono e-faint">{}</span>', address, device, serial

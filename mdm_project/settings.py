@@ -103,7 +103,7 @@ REPORT_RETENTION_DAYS = env.int("REPORT_RETENTION_DAYS", 30)
 REJECTED_MESSAGE_RETENTION_DAYS = env.int("REJECTED_MESSAGE_RETENTION_DAYS", 30)
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "mdm_project.apps.ConsoleConfig",
     "django.contrib.auth",
@@ -141,6 +141,7 @@ APPEND_SLASH = True
 AUTH_USER_MODEL = "mdm_project.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 TEMPLATES = [
