@@ -42,19 +42,23 @@ def answer_request(der: bytes) -> bytes:
 
 @transaction.atomic
 def _issue(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
-    if message.message_type == scep.PKCS_REQ:
-        return _issue_for_challenge(message, request)
+    # The signer of a first request need not have the key that is certified: some clients sign with a key made for the
+    # transaction alone. The request's own signature proves possession, and the challenge entitles.
+    if message.message_type == scep.PKCS_REQ and (request.challenge or _is_signed_with_own_key(message, request)):
+        return _issue_for_challenge(request)
+    # Clients older than RFC 8894 renew with a PKCSReq, too, signed by the certificate they have.
     return _issue_for_identity(message, request)
 
 
-def _issue_for_challenge(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
-    key_hash = pki.key_hash(request.public_key)
-    if pki.key_hash(message.signer.public_key()) != key_hash:
-        raise scep.RequestFailed(scep.BAD_REQUEST, "the message is not signed with the key it asks a certificate for")
+def _is_signed_with_own_key(message: scep.PkiMessage, request: CertificateRequest) -> bool:
+    return pki.key_hash(message.signer.public_key()) == pki.key_hash(request.public_key)
+
+
+def _issue_for_challenge(request: CertificateRequest) -> x509.Certificate:
     if not request.challenge:
         raise scep.RequestFailed(scep.BAD_REQUEST, "the request has no challenge")
     try:
-        challenge = use_challenge(request.challenge, key_hash)
+        challenge = use_challenge(request.challenge, pki.key_hash(request.public_key))
     except ChallengeRefused as error:
         raise scep.RequestFailed(scep.BAD_REQUEST, error.detail) from None
     return authorities.issue_identity(
@@ -69,7 +73,8 @@ def _issue_for_identity(message: scep.PkiMessage, request: CertificateRequest) -
     """Renew: the certificate that signs the request must be the active identity of a device."""
     identity = authorities.renewable_identity(pki.fingerprint(message.signer))
     if identity is None:
-        raise scep.RequestFailed(scep.BAD_REQUEST, "the request is not signed by an active identity of a device")
+        reason = "the request is signed neither with the key it is for nor by an active identity of a device"
+        raise scep.RequestFailed(scep.BAD_REQUEST, reason)
     return authorities.issue_identity(
         request,
         challenge_id=identity.challenge_id,
