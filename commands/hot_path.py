@@ -60,9 +60,8 @@ IDLE_SQL = f"""{_IDENT}
         ORDER BY q.priority DESC, q.id LIMIT 1) q
     WHERE ident.state = 1
 ), offered_again AS (
-    UPDATE commands_queuedcommand q SET state = 0 FROM ident
-    WHERE $4::boolean AND q.channel_id = ident.id AND q.state IN (0, 1, 2) AND q.state = 2
-      AND q.id <> coalesce((SELECT id FROM next), 0)
+    UPDATE commands_queuedcommand q SET state = 0 FROM next, ident
+    WHERE $4::boolean AND q.channel_id = ident.id AND q.state IN (0, 1, 2) AND q.state = 2 AND q.id <> next.id
 ){_SEND_NEXT}"""
 
 # $4 CommandUUID, $5 state it gets (2 NotNow, 3 acknowledged, 4 failed), $6 Status, $7 sealed body, $8 was repaired
