@@ -100,6 +100,7 @@ class Fleet:
         try:
             for number in range(self.plan.count):
                 self.seats.append(self._seat(number))
+                await asyncio.sleep(0)  # a large fleet must not keep its APNs from answering
             for seat in self.seats:
                 self._spawn(self._begin(seat))
             self._spawn(self._report_progress())

@@ -274,3 +274,22 @@ def test_an_update_is_offered_and_installed_over_time(tell):
         assert device.state.os_version == offer["Version"]
 
     tell(story)
+
+
+def test_a_device_is_located_in_lost_mode_only(tell):
+    async def story(server, make_device):
+        device = make_device(IPAD)
+        await device.enroll(server.profile_url)
+        udid = device.state.hardware.udid
+        too_early = server.queue(udid, "DeviceLocation")
+        server.queue(udid, "EnableLostMode", Message="Please call")
+        found = server.queue(udid, "DeviceLocation")
+        lost = server.queue(udid, "DeviceInformation", Queries=["IsMDMLostModeEnabled"])
+        server.queue(udid, "DisableLostMode")
+        await device.connect()
+        assert server.report_on(too_early)["ErrorChain"][0]["ErrorCode"] == 12067
+        assert isinstance(server.report_on(found)["Latitude"], float)
+        assert server.report_on(lost)["QueryResponses"] == {"IsMDMLostModeEnabled": True}
+        assert device.state.lost_mode == {}
+
+    tell(story)
