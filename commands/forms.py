@@ -55,6 +55,8 @@ class CommandForm(forms.Form):
         self.device = device
         if self.is_dangerous:
             self.fields["reason"].required = True
+        if "pin" in self.fields and device is not None and device.platform != "macos":
+            del self.fields["pin"]
         if self.needs_typed_confirmation:
             self._add_confirmation()
         self.order_fields([name for name in self.fields if name not in ("reason", "typed")] + ["reason", "typed"])
@@ -183,7 +185,7 @@ class DeviceLock(CommandForm):
 
     def payload(self):
         values = {"Message": "message", "PhoneNumber": "phone_number", "PIN": "pin"}
-        return {key: self.cleaned_data[name] for key, name in values.items() if self.cleaned_data[name]}
+        return {key: self.cleaned_data[name] for key, name in values.items() if self.cleaned_data.get(name)}
 
 
 class InstallProfile(CommandForm):
@@ -244,7 +246,7 @@ class EraseDevice(CommandForm):
         return pin
 
     def payload(self):
-        return {"PIN": self.cleaned_data["pin"]} if self.cleaned_data["pin"] else {}
+        return {"PIN": self.cleaned_data["pin"]} if self.cleaned_data.get("pin") else {}
 
 
 class AnyCommand(CommandForm):

@@ -32,6 +32,7 @@ from mdm_project import status
 from mdm_project.console import ConsoleAdmin, LongListAdmin, ReadOnlyAdmin
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import EspalierError
+from mdm_project.platforms import icon_of, system_words
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
 
@@ -96,7 +97,7 @@ class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
             '<a href="{}" class="e-row" style="flex-wrap:nowrap"><span class="material-symbols-outlined e-faint"'
             ' aria-hidden="true">{}</span><span><span class="e-strong">{}</span><br>'
             '<span class="e-faint e-small">{}</span></span></a>',
-            self.route("change", device.pk), page.icon_of(device), device, device.model_name or device.model or "–",
+            self.route("change", device.pk), icon_of(device.platform), device, device.model_name or device.model or "–",
         )  # fmt: skip
 
     @display(description="Serial number", ordering="serial_number")
@@ -105,7 +106,7 @@ class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
 
     @display(description="OS", ordering="os_version_parts")
     def system_column(self, device):
-        return device.os_version or "–"
+        return system_words(device.platform, device.os_version) or "–"
 
     @display(description="Enrollment", ordering="state")
     def state_column(self, device):
@@ -157,6 +158,7 @@ class PersonAdmin(ConsoleAdmin):
 
 @admin.register(Event)
 class EventAdmin(LongListAdmin):
+    list_title = "Timeline"
     list_display = ("at_column", "summary", "device_column", "actor", "kind")
     list_display_links = None
     list_select_related = ("device",)
@@ -380,6 +382,7 @@ class IdentityAdmin(LongListAdmin):
 
 @admin.register(CertificateAuthority)
 class CertificateAuthorityAdmin(ReadOnlyAdmin):
+    list_title = "Authorities"
     list_display = ("name", "kind", "use_column", "identities_column", "expires_column")
     list_filter = ("kind", "is_trusted")
     search_fields = ("name",)

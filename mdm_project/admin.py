@@ -37,6 +37,7 @@ admin.site.unregister(Group)
 class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
     """Staff. Only superusers hand out permissions or touch superusers: else whoever edits accounts may do all."""
 
+    list_title = "Staff"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -121,6 +122,7 @@ class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
 class GroupAdmin(DjangoGroupAdmin, ConsoleAdmin):
     """Roles: bundles of permissions. Whoever changes one changes what all its members may do, so superusers only."""
 
+    list_title = "Roles"
     list_display = ("name", "members_column")
     search_fields = ("name",)
     ordering = ("name", "id")

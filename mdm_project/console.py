@@ -52,6 +52,7 @@ class ConsoleAdmin(ModelAdmin):
     list_fullwidth = True
     compressed_fields = True
     warn_unsaved_form = True
+    list_title = ""
     empty_title = "Nothing here yet"
     empty_text = ""
     csv_columns: tuple[tuple[str, str], ...] = ()

@@ -15,15 +15,14 @@ from apns.certificates import expiry_warning
 from apns.models import PushCertificate
 from commands.models import QueuedCommand
 from devices.models import Channel, ChannelContact, Device, Enrollment, Identity, RejectedMessage
+from mdm_project.platforms import SYSTEMS
 
 CHART_DAYS = 30
 RECENT = timedelta(days=7)
 CAUSES = 5
-SYSTEMS = {
-    "ios": "iOS", "ipados": "iPadOS", "macos": "macOS", "tvos": "tvOS", "visionos": "visionOS", "watchos": "watchOS",
-}  # fmt: skip
 SHADES = 5
-BUCKETS = (("hour", "within an hour", 1), ("day", "within a day", 24), ("week", "within a week", 168))
+LAST_SEEN_SHADES = (1, 2, 4, 6)
+BUCKETS = (("hour", "under an hour", 1), ("day", "1 to 24 hours", 24), ("week", "1 to 7 days", 168))
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def _enrollments() -> dict[str, int]:
 
 
 def _contacts() -> dict[str, int]:
-    """Count enrolled devices by how long ago they were heard of: within an hour, a day, a week, longer."""
+    """Count enrolled devices by how long ago they were heard of, as the filter of the list does."""
     now = timezone.now()
     edges = [now - timedelta(hours=hours) for _, _, hours in BUCKETS]
     of_enrolled = ChannelContact.objects.filter(
@@ -100,7 +99,7 @@ def enrollments_per_day() -> list[tuple[date, int]]:
     return [(day, numbers.get(day, 0)) for day in (first + timedelta(days=index) for index in range(CHART_DAYS))]
 
 
-def bars(days: list[tuple[date, int]], *, width: int = 600, height: int = 120) -> dict:
+def bars(days: list[tuple[date, int]], *, width: int = 360, height: int = 150) -> dict:
     """Return the geometry of a bar chart: bars, the labels below, and the top of the scale."""
     top = _round_up(max((number for _, number in days), default=0))
     step = width / max(len(days), 1)
@@ -115,7 +114,7 @@ def bars(days: list[tuple[date, int]], *, width: int = 600, height: int = 120) -
         }
         for index, (day, number) in enumerate(days)
     ]
-    labels = [{"x": bar["x"], "day": bar["day"]} for bar in drawn[:: max(len(days) // 5, 1)]]
+    labels = [{"x": bar["x"], "day": bar["day"]} for bar in drawn[:: max(len(days) // 4, 1)]]
     total = sum(number for _, number in days)
     return {"bars": drawn, "labels": labels, "top": top, "width": width, "height": height, "total": total}
 
@@ -172,15 +171,14 @@ def last_seen(numbers: dict[str, int]) -> list[dict]:
     """Return the bars of the last-seen chart; whoever was never heard of counts as longer ago."""
     heard = sum(numbers[name] for name, _, _ in BUCKETS)
     counts = [(name, words, numbers[name]) for name, words, _ in BUCKETS]
-    counts.append(("longer", "longer ago", max(numbers["enrolled"] - heard, 0)))
-    links = {"hour": "seen=hour", "day": "seen=day", "week": "seen=week", "longer": "seen=longer"}
+    counts.append(("longer", "longer, or never", max(numbers["enrolled"] - heard, 0)))
     return [
         {
             "words": words,
             "number": number,
             "percent": _percent(number, numbers["enrolled"]),
-            "shade": index + 1 if name != "longer" else 3,
-            "link": f"{_devices()}?enrollment=enrolled&{links[name]}",
+            "shade": LAST_SEEN_SHADES[index],
+            "link": f"{_devices()}?enrollment=enrolled&seen={name}",
         }
         for index, (name, words, number) in enumerate(counts)
     ]

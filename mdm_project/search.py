@@ -1,4 +1,4 @@
-"""The console's search of everything ('/' or Ctrl-K): devices, commands, enrollment profiles, staff, and pages by name."""
+"""The console's search of everything ('/' or Ctrl-K): devices, commands, people, enrollment profiles, pages."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from django.urls import reverse
 from commands.models import Command
 from devices.models import Device, Person
 from enrollment.models import EnrollmentProfile
+from mdm_project.platforms import icon_of, system_words
 
 MAX_OF_A_KIND = 8
 
@@ -17,16 +18,6 @@ class Found:
     description: str
     link: str
     icon: str
-
-
-DEVICE_ICONS = {
-    "ios": "smartphone",
-    "ipados": "tablet_mac",
-    "macos": "laptop_mac",
-    "tvos": "tv",
-    "visionos": "eyeglasses",
-    "watchos": "watch",
-}
 
 
 def find(request, site, text: str) -> list[Found]:
@@ -41,9 +32,13 @@ def _devices(user, text: str) -> list[Found]:
     return [
         Found(
             title=str(device),
-            description=" · ".join(filter(None, [device.serial_number, device.model_name, device.os_version])),
+            description=" · ".join(
+                filter(
+                    None, [device.serial_number, device.model_name, system_words(device.platform, device.os_version)]
+                )
+            ),
             link=reverse("admin:devices_device_change", args=[device.pk]),
-            icon=DEVICE_ICONS.get(device.platform, "devices"),
+            icon=icon_of(device.platform),
         )
         for device in devices
     ]

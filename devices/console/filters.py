@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from commands.models import QueuedCommand
 from devices.models import ChannelContact, Device, Enrollment
+from mdm_project.platforms import SYSTEMS
 
 NEVER_ENROLLED = "none"
 MAX_OS_CHOICES = 40
@@ -40,9 +41,7 @@ class OSMajorFilter(SimpleListFilter):
             .values_list("platform", "os_version_parts__0")
             .distinct()[:MAX_OS_CHOICES]
         )
-        words = {**dict(Device.Platform.choices), "ios": "iOS", "ipados": "iPadOS", "macos": "macOS", "tvos": "tvOS"}
-        words |= {"visionos": "visionOS", "watchos": "watchOS"}
-        return [(f"{platform}-{major}", f"{words.get(platform, platform)} {major}") for platform, major in found]
+        return [(f"{platform}-{major}", f"{SYSTEMS.get(platform, platform)} {major}") for platform, major in found]
 
     def queryset(self, request, queryset):
         platform, _, major = (self.value() or "").rpartition("-")
@@ -51,24 +50,32 @@ class OSMajorFilter(SimpleListFilter):
         return queryset.filter(platform=platform, os_version_parts__0=int(major))
 
 
+def _heard_within(hours: int) -> Exists:
+    since = timezone.now() - timedelta(hours=hours)
+    return Exists(ChannelContact.objects.filter(channel__device=OuterRef("pk"), seen_at__gte=since))
+
+
 class LastSeenFilter(SimpleListFilter):
     title, parameter_name = "last seen", "seen"
-    HOURS = {"hour": 1, "day": 24, "week": 168}
+    # Hours since the newest contact: from, to.
+    SPANS = {"today": (0, 24), "hour": (0, 1), "day": (1, 24), "week": (24, 168), "longer": (168, None)}
 
     def lookups(self, request, model_admin):
         return [
-            ("hour", "Within an hour"),
-            ("day", "Within a day"),
-            ("week", "Within a week"),
+            ("today", "Within 24 hours"),
+            ("hour", "Under an hour ago"),
+            ("day", "1 to 24 hours ago"),
+            ("week", "1 to 7 days ago"),
             ("longer", "Longer ago, or never"),
         ]
 
     def queryset(self, request, queryset):
-        if self.value() not in (*self.HOURS, "longer"):
+        if self.value() not in self.SPANS:
             return queryset
-        since = timezone.now() - timedelta(hours=self.HOURS.get(self.value(), 168))
-        recent = Exists(ChannelContact.objects.filter(channel__device=OuterRef("pk"), seen_at__gte=since))
-        return queryset.filter(~recent if self.value() == "longer" else recent)
+        start, end = self.SPANS[self.value()]
+        if start:
+            queryset = queryset.filter(~_heard_within(start))
+        return queryset.filter(_heard_within(end)) if end else queryset
 
 
 class CommandsFilter(SimpleListFilter):

@@ -16,7 +16,6 @@ from commands.models import QueuedCommand, Report
 from commands.progress import clock, progress
 from devices.models import Channel, Device, Enrollment, Event, Identity, RejectedMessage
 from mdm_project import status
-from mdm_project.search import DEVICE_ICONS
 from mdm_project.status import Status
 
 LIVE_COMMANDS = 8
@@ -260,7 +259,3 @@ def live_version(rows: list[LiveCommand], health: Health) -> str:
 
 def recent_events(device: Device) -> list[Event]:
     return list(Event.objects.filter(device=device).order_by("-id")[:RECENT_EVENTS])
-
-
-def icon_of(device: Device) -> str:
-    return DEVICE_ICONS.get(device.platform, "devices")

@@ -15,6 +15,7 @@ from devices.services import assign_person, set_asset_tag
 from devices.timeline import Actor
 from enrollment.services import renew_identity
 from mdm_project.errors import EspalierError
+from mdm_project.platforms import icon_of, system_words
 
 
 class DevicePages:
@@ -74,7 +75,8 @@ class DevicePages:
         rows = page.live_commands(device) if may_see_commands else []
         return {
             "device": device,
-            "icon": page.icon_of(device),
+            "icon": icon_of(device.platform),
+            "system": system_words(device.platform, device.os_version),
             "health": health,
             "rows": rows,
             "may_see_commands": may_see_commands,
