@@ -246,7 +246,8 @@ def outcome_words(counts: dict[str, int]) -> list[status.Status]:
         (counts.get("cancelled", 0), status.CANCELLED),
     ):
         if number:
-            words.append(status.Status(f"{number:,} {word.word.lower()}", word.tone, word.icon))
+            text = word.word if sum(counts.values()) == 1 else f"{number:,} {word.word.lower()}"
+            words.append(status.Status(text, word.tone, word.icon))
     return words
 
 

@@ -94,7 +94,7 @@ class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
     @display(description="Device", ordering="name")
     def name_column(self, device):
         return format_html(
-            '<a href="{}" class="e-row" style="flex-wrap:nowrap"><span class="material-symbols-outlined e-faint"'
+            '<a href="{}" class="e-name"><span class="material-symbols-outlined e-faint"'
             ' aria-hidden="true">{}</span><span><span class="e-strong">{}</span><br>'
             '<span class="e-faint e-small">{}</span></span></a>',
             self.route("change", device.pk), icon_of(device.platform), device, device.model_name or device.model or "–",
@@ -159,7 +159,7 @@ class PersonAdmin(ConsoleAdmin):
 @admin.register(Event)
 class EventAdmin(LongListAdmin):
     list_title = "Timeline"
-    list_display = ("at_column", "summary", "device_column", "actor", "kind")
+    list_display = ("at_column", "summary_column", "device_column", "actor", "kind_column")
     list_display_links = None
     list_select_related = ("device",)
     list_filter = ("kind",)
@@ -179,6 +179,14 @@ class EventAdmin(LongListAdmin):
     @display(description="When", ordering="-id")
     def at_column(self, event):
         return age(event.at)
+
+    @display(description="What")
+    def summary_column(self, event):
+        return f"{event.summary[:1].upper()}{event.summary[1:]}"
+
+    @display(description="Kind")
+    def kind_column(self, event):
+        return event.kind.replace("_", " ")
 
     @display(description="Device")
     def device_column(self, event):

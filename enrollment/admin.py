@@ -7,7 +7,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from apns.models import PushCertificate
 from devices.models import Enrollment
@@ -69,6 +69,17 @@ class EnrollmentProfileForm(forms.ModelForm):
             "check_out_when_removed", "allows_user_channels", "allows_bootstrap_token", "allows_get_token",
             "shared_challenge_uses", "shared_challenge_days", "is_enabled",
         ]  # fmt: skip
+        labels = {
+            "is_enabled": "Enabled",
+            "requires_sign_in": "Sign-in needed",
+            "check_out_when_removed": "Tell this server when it is removed",
+            "allows_user_channels": "User channels",
+            "allows_bootstrap_token": "Bootstrap tokens",
+            "allows_get_token": "GetToken",
+            "shared_challenge_uses": "Uses of one challenge",
+            "shared_challenge_days": "Days it can be used",
+        }
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
 
 @admin.register(EnrollmentProfile)

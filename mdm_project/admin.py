@@ -4,7 +4,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpResponseRedirect
@@ -59,6 +60,11 @@ class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
+
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        if db_field.name == "user_permissions":
+            kwargs["queryset"] = useful_permissions()
+        return super().formfield_for_manytomany(db_field, request=request, **kwargs)
 
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("groups")
@@ -133,6 +139,11 @@ class GroupAdmin(DjangoGroupAdmin, ConsoleAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).annotate(number=Count("user"))
 
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        if db_field.name == "permissions":
+            kwargs["queryset"] = useful_permissions()
+        return super().formfield_for_manytomany(db_field, request=request, **kwargs)
+
     def _is_superuser(self, request, obj=None):
         return request.user.is_superuser
 
@@ -141,6 +152,13 @@ class GroupAdmin(DjangoGroupAdmin, ConsoleAdmin):
     @display(description="Members", ordering="number")
     def members_column(self, group):
         return group.number
+
+
+def useful_permissions():
+    """Return the permissions that mean something here: those of what the console shows."""
+    shown = ContentType.objects.get_for_models(*admin.site._registry).values()
+    permissions = Permission.objects.filter(content_type__in=list(shown)).select_related("content_type")
+    return permissions.order_by("content_type__app_label", "content_type__model", "codename")
 
 
 class TokenForm(forms.ModelForm):

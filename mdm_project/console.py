@@ -48,6 +48,7 @@ class ConsoleAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_filter_sheet = True
     list_fullwidth = True
     compressed_fields = True
@@ -80,6 +81,9 @@ class ConsoleAdmin(ModelAdmin):
         empty = {"empty_title": self.empty_title, "empty_text": self.empty_text}
         exports = {"has_csv": bool(self.csv_columns)}
         return super().changelist_view(request, {**empty, **exports, **(extra_context or {})})
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        return super().render_change_form(request, {**context, "show_save_and_add_another": False}, *args, **kwargs)
 
     def page(self, request: HttpRequest, template: str, context: dict, *, status: int = 200) -> HttpResponse:
         """Render a page of our own inside the console's frame."""

@@ -4,6 +4,7 @@ import base64
 import datetime
 
 from django import template
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -112,7 +113,9 @@ def _readable_scalar(value) -> SafeString:
         return format_html("{}", "yes" if value else "no")
     if isinstance(value, bytes):
         text = base64.b64encode(value[:48]).decode()
-        return format_html('<span class="e-faint">{} bytes</span> <span class="e-mono">{}</span>', len(value), text)
+        return format_html(
+            '<span class="e-faint">{}</span> <span class="e-mono">{}</span>', filesizeformat(len(value)), text
+        )
     if isinstance(value, datetime.datetime):
         return format_html("{}", f"{value:%Y-%m-%d %H:%M:%S}")
     if value is None or value == "":

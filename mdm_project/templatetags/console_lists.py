@@ -31,3 +31,9 @@ _CHIP = (
 def csv_address(changelist) -> str:
     """Return the address of the CSV of a list, with its search, filters and order."""
     return format_html("csv/{}", changelist.get_query_string(remove=["p"]) or "")
+
+
+@register.filter
+def page_address(changelist, step: int) -> str:
+    """Return the query string of a page before or after the one that is shown."""
+    return changelist.get_query_string({"p": changelist.page_num + step})
