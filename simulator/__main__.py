@@ -15,12 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from simulator.apns import ApnsServer
 from simulator.catalog import PLATFORMS
 from simulator.chains import Refused
 from simulator.device import PretendDevice, Setup
 from simulator.fleet import MIX, Fleet, Plan
 from simulator.http import Client, TransportError
 from simulator.keys import KeyMaker
+from simulator.push_ca import PushCA
 from simulator.state import new_device
 
 READY_POLL_S = 0.5
@@ -91,9 +93,6 @@ def say(line: str) -> None:
 
 async def serve(options: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; the APNs files are written before the server has to be there."""
-    from simulator.apns import ApnsServer
-    from simulator.push_ca import PushCA
-
     stopped = _stop_on_signals()
     push_ca = PushCA(options.data_dir / "push-ca")
     apns = ApnsServer(push_ca, port=options.apns_port)
@@ -109,7 +108,7 @@ async def serve(options: argparse.Namespace) -> int:
         await apns.close()
 
 
-async def _serve_fleet(options: argparse.Namespace, apns, stopped: asyncio.Event) -> int:
+async def _serve_fleet(options: argparse.Namespace, apns: ApnsServer, stopped: asyncio.Event) -> int:
     if not options.server:
         say("--server is needed unless --no-fleet is given")
         return 2
@@ -159,7 +158,7 @@ def _stop_on_signals() -> asyncio.Event:
     return stopped
 
 
-def write_apns_file(path: Path, apns, push_ca) -> None:
+def write_apns_file(path: Path, apns: ApnsServer, push_ca: PushCA) -> None:
     """Tell the server's side how to reach the pretend APNs and with which push certificate; all or nothing."""
     topic = push_ca.push_identity().topic
     certificate_file, key_file = push_ca.identity_files("push")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simulator import checkin
-from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, PLATFORMS, VISION
+from simulator.catalog import APPLE_TV, IPAD, IPHONE, PLATFORMS, VISION
 from simulator.chains import MDM, MDM_CLIENT, Refused, refuse
 from simulator.state import Channel
 
@@ -152,6 +152,3 @@ def load_all() -> None:
     """Import every module beside this one, so that its commands are registered."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-
-
-__all__ = ["BEHAVIOURS", "MAC", "MOBILE", "NOT_MAC", "TOUCH", "Answer", "Later", "Malformed", "answer", "command"]
