@@ -207,12 +207,16 @@ class ApnsConnection(http2.Http2Connection):
         super().on_malformed(stream_id, detail)
 
     def on_request(self, stream_id: int, stream: http2.Stream) -> None:
+        self.answer(stream_id, stream, meets_faults=True)
+
+    def answer(self, stream_id: int, stream: http2.Stream, meets_faults: bool) -> None:
+        """Answer a push as Apple would, unless a planted fault does."""
         headers = dict(stream.headers)
         apns_id = b""
         try:
             apns_id = _apns_id(headers)
             token, magic, expires_at = self._check(headers, stream)
-            fault = self.server.take_fault(token)
+            fault = self.server.take_fault(token) if meets_faults else None
             if fault is not None:
                 fault.strike(self, stream_id, apns_id)
                 return

@@ -3,6 +3,7 @@
 Owns refusals (Apple's status and reason) and the faults a test plants; where they are planted is ApnsServer's business.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,6 +68,22 @@ class Silence:
 
 
 @dataclass(frozen=True)
+class Late:
+    """Answer as usual, but only after a while, so that streams stay open."""
+
+    delay_s: float = 0.01
+
+    def strike(self, connection: "ApnsConnection", stream_id: int, apns_id: bytes) -> None:
+        asyncio.get_running_loop().call_later(self.delay_s, self._answer, connection, stream_id)
+
+    def _answer(self, connection: "ApnsConnection", stream_id: int) -> None:
+        stream = connection.streams.get(stream_id)
+        if stream is not None:
+            connection.answer(stream_id, stream, meets_faults=False)
+            connection.flush()
+
+
+@dataclass(frozen=True)
 class Close:
     """Drop the connection without a word; what was answered before still goes out."""
 
@@ -74,4 +91,4 @@ class Close:
         connection.close()
 
 
-Fault = Answer | GoAway | Reset | Silence | Close
+Fault = Answer | GoAway | Reset | Silence | Late | Close

@@ -16,7 +16,7 @@ from apns import pool as pool_module
 from apns.client import PushRequest, PushResult
 from apns.runtime import runtime, shut_down
 from simulator import http2
-from simulator.apns_faults import Answer, Close, GoAway, Reset, Silence
+from simulator.apns_faults import Answer, Close, GoAway, Late, Reset, Silence
 from simulator.push_ca import PushCA
 from tests.apns.pretend_apns import client_for, enrolled, eventually, running_apns
 
@@ -120,7 +120,8 @@ def test_silence_does_not_close_the_connection(server, monkeypatch):
 
 def test_no_more_streams_are_opened_than_apns_allows(ca_folder):
     with running_apns(ca_folder, max_concurrent_streams=3) as server:
-        results = client_for(server).push_many(enrolled(server, 200))
+        server.fault_next(Late(), times=40)
+        results = client_for(server).push_many(enrolled(server, 50))
         shut_down()
 
     assert all(result.accepted for result in results.values())
@@ -353,6 +354,16 @@ def test_a_dead_peer_is_left_for_a_new_connection(server):
     assert server.connections_made == 2
 
 
+def test_a_server_that_allows_no_stream_at_all_is_given_up_after_three_tries(ca_folder):
+    with running_apns(ca_folder, max_concurrent_streams=0) as server:
+        [request] = enrolled(server, 1)
+        result = client_for(server, answer_timeout_s=0.1).push_many([request])[1]
+        shut_down()
+
+    assert "no push through" in result.transport_error and result.should_back_off
+    assert server.connections_made == 3
+
+
 def test_a_connection_that_died_while_idle_is_noticed_before_it_is_used(server, monkeypatch):
     monkeypatch.setattr(pool_module, "PROBE_AFTER_S", 0.0)
     [request] = enrolled(server, 1)
@@ -404,6 +415,19 @@ def test_a_caller_that_gives_up_breaks_no_other_push_even_when_its_answer_comes_
 
     assert client.push_many([first, second])[1].accepted
     assert server.connections_made == 1
+
+
+def test_the_stream_of_a_caller_that_gave_up_is_freed_at_apns_too(server):
+    [request] = enrolled(server, 1)
+    server.fault_for(request.token, Silence())
+    client = client_for(server)
+    work = client_module._deliver(runtime().pool, client.identity, [client_module._exchange(request)], 0.01)
+    waiting = asyncio.run_coroutine_threadsafe(work, runtime().loop)
+    assert eventually(lambda: any(connection.streams for connection in server.connections))
+
+    waiting.cancel()
+
+    assert eventually(lambda: not any(connection.streams for connection in server.connections))
 
 
 def test_nothing_is_kept_of_a_push_once_it_is_answered(server):
