@@ -89,13 +89,18 @@ class CancelCommand(ApiView):
 
 
 class QueueRows(ApiView, ListAPIView):
-    """Base of lists of queue rows: the page's reports are joined by one statement."""
+    """Base of lists of queue rows: what is joined, is joined to the rows of the page only; then come their reports."""
 
     access = {"GET": reading(VIEW_COMMAND, VIEW_DEVICE)}
     queryset = QueuedCommand.objects.all()
     search_fields: list[str] = []
     ordering = ["-id"]
+    joined: tuple[str, ...] = ()
     opens_reports = False
+
+    def page_queryset(self, keys):
+        rows = QueuedCommand.objects.visible_to(self.request.user).filter(pk__in=keys)
+        return rows.select_related(*self.joined).defer("command__body_encrypted")
 
     def paginate_queryset(self, queryset):
         rows = super().paginate_queryset(queryset)
@@ -109,23 +114,24 @@ class CommandResults(QueueRows):
     search_fields = ["channel__device__serial_number", "channel__device__udid", "channel__device__name"]
     ordering_fields = ["id", "state", "finished_at"]
     ordering = ["id"]
+    joined = ("channel__device", "command")
     opens_reports = True
 
     def get_queryset(self):
         user = self.request.user
         command = get_object_or_404(Command.objects.visible_to(user).only("id"), pk=self.kwargs["pk"])
-        return command.targets.visible_to(user).select_related("channel__device")
+        return command.targets.visible_to(user)
 
 
 @extend_schema(summary="List the commands of a device")
 class DeviceCommands(QueueRows):
     serializer_class = serializers.DeviceCommandSerializer
     filterset_class = filters.DeviceCommandFilter
+    joined = ("channel", "command")
     search_fields = ["command__request_type", "command__uuid", "command__reason", "command__actor"]
     ordering_fields = ["id", "state", "queued_at", "finished_at"]
 
     def get_queryset(self):
         user = self.request.user
         device = get_object_or_404(Device.objects.visible_to(user).only("id"), pk=self.kwargs["pk"])
-        rows = QueuedCommand.objects.visible_to(user).for_device(device)
-        return rows.select_related("channel", "command").defer("command__body_encrypted")
+        return QueuedCommand.objects.visible_to(user).for_device(device)

@@ -20,7 +20,9 @@ _SECRET_KEYS = frozenset(
         "UnusedRedemptionCode",
     }
 )
-_SECRET_NAME = re.compile(r"(?:[Pp]assword|[Pp]asscode|PIN|Pin|Secret|PrivateKey|RecoveryKey|BypassCode|Token)$")
+_SECRET_NAME = re.compile(
+    r"(?:[Pp]assword|[Pp]asscode|[Pp]assphrase|PIN|Pin|[Ss]ecret|PrivateKey|RecoveryKey|BypassCode|Token|[Cc]hallenge)$"
+)
 
 
 def redact(value):

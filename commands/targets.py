@@ -55,10 +55,11 @@ def find_channels(targets: Targets, user) -> Reach:
     """Find what the person means; raises UnknownTarget or NoReachableTarget."""
     channels = Channel.objects.visible_to(user).reachable()
     channels = channels.user_channels() if targets.is_user_channel else channels.device_channels()
-    reach = Reach(channels) if targets.is_all else _named(targets, user, channels)
-    if not reach.channels.exists():
+    if not targets.is_all:
+        return _named(targets, user, channels)
+    if not channels.exists():
         raise NoReachableTarget(_why_unreachable(targets))
-    return reach
+    return Reach(channels)
 
 
 def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
@@ -75,7 +76,9 @@ def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
     chosen = channels.filter(device_id__in=device_ids)
     if targets.enrollment_ids:
         chosen = chosen | channels.filter(enrollment_key__in=set(targets.enrollment_ids))
-    reached = set(chosen.values_list("device_id", flat=True))
+    reached = set(chosen.order_by().values_list("device_id", flat=True))
+    if not reached:
+        raise NoReachableTarget(_why_unreachable(targets))
     return Reach(chosen, sorted((device_ids | enrolled_ids) - reached))
 
 

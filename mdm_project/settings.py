@@ -193,7 +193,16 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "socket_connect_timeout": 1, "visibility_timeout": 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 2,
+    "socket_connect_timeout": 1,
+    "visibility_timeout": 3600,
+    # Otherwise kombu tries for six seconds to reach a Redis that is down, in the request that publishes.
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
 # Publishing gives up fast: the rows are in PostgreSQL and beat's sweeps find them.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_SERIALIZER = "json"
@@ -210,6 +219,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-wakes": {"task": "apns.sweep_wakes", "schedule": 60, "options": {"expires": 60}},
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
+    "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rows": {"task": "commands.delete_old_rows", "schedule": 3600, "options": {"expires": 3600}},
 }
 

@@ -1,13 +1,16 @@
 """Idempotency-Key: done once, answered twice."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from commands.models import Command, QueuedCommand
 from mdm_project.api.idempotency import _lock
 from mdm_project.models import IdempotencyKey
+from mdm_project.tasks import forget_old_keys
 from tests import factories
 from tests.api.client import Caller
 
@@ -42,6 +45,17 @@ def test_the_key_with_another_request_is_refused(caller):
         assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
     assert Command.objects.count() == 1
     assert QueuedCommand.objects.waiting().count() == 1
+
+
+def test_a_key_is_forgotten_after_a_week(caller):
+    factories.make_channel()
+    ask(caller)
+    forget_old_keys()
+    assert ask(caller).headers["Idempotency-Replayed"] == "true"
+
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(days=8))
+    forget_old_keys()
+    assert "Idempotency-Replayed" not in ask(caller).headers
 
 
 def test_a_key_belongs_to_its_user(caller):
