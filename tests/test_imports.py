@@ -24,9 +24,9 @@ LEFT_OF = {
     "enrollment": {"apple", "devices", "profiles", "apns", "commands", "software"},
 }
 APPS = frozenset(LEFT_OF)
-INTERFACES = frozenset({"admin", "api", "views", "urls", "forms", "serializers", "management"})
-# Joins all apps: settings, URLs, the console, and the entry point that answers /mdm/* ahead of Django.
-WIRING = frozenset({"settings", "urls", "wsgi", "console"})
+INTERFACES = frozenset({"admin", "api", "console", "views", "urls", "forms", "serializers", "management"})
+# Joins all apps: settings and URLs, the console's own pages, and what answers /mdm/* ahead of Django.
+WIRING = frozenset({"settings", "urls", "wsgi", "device_endpoint", "dashboard", "search"})
 
 
 def imports(path: Path, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
