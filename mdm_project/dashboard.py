@@ -114,7 +114,10 @@ def bars(days: list[tuple[date, int]], *, width: int = 360, height: int = 150) -
         }
         for index, (day, number) in enumerate(days)
     ]
-    labels = [{"x": bar["x"], "day": bar["day"]} for bar in drawn[:: max(len(days) // 4, 1)]]
+    labels = [{"x": bar["x"], "day": bar["day"], "anchor": "middle"} for bar in drawn[:: max(len(days) // 4, 1)]]
+    if labels:
+        labels[0]["anchor"] = "start"
+        labels[-1] |= {"x": width, "day": days[-1][0], "anchor": "end"}
     total = sum(number for _, number in days)
     return {"bars": drawn, "labels": labels, "top": top, "width": width, "height": height, "total": total}
 
