@@ -69,12 +69,11 @@ def test_unknown_scopes_and_past_expiry_are_refused():
     assert not ApiToken.objects.exists()
 
 
-def test_the_command_prints_the_token_and_nothing_else():
+@pytest.mark.parametrize("scopes", [["--scope", "read", "--scope", "commands"], ["--scope", "read", "commands"]])
+def test_the_command_prints_the_token_and_nothing_else(scopes):
     factories.make_staff(username="anna")
     out, err = StringIO(), StringIO()
-    call_command(
-        "create_api_token", "anna", "--name", "CI", "--scope", "read", "--scope", "commands", stdout=out, stderr=err
-    )
+    call_command("create_api_token", "anna", "--name", "CI", *scopes, stdout=out, stderr=err)
 
     token = find_token(out.getvalue().removesuffix("\n"))
     assert (token.user.username, token.name, token.scopes) == ("anna", "CI", ["read", "commands"])

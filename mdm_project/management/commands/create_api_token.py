@@ -14,10 +14,11 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="command line", help="what the token is for")
         parser.add_argument(
             "--scope",
-            action="append",
+            action="extend",
+            nargs="+",
             choices=ApiToken.Scope.values,
             dest="scopes",
-            help="may be given several times; without it the token has every scope",
+            help="one or several, also by repeating it; without it the token has every scope",
         )
 
     def handle(self, username, name, scopes, **options):
