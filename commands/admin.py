@@ -27,6 +27,7 @@ from mdm_project.templatetags.console import status as show_status
 State = QueuedCommand.State
 FAILED = (State.FAILED, State.QUARANTINED)
 TARGETS_PAGE = 100
+FAILED_DAYS = 7
 RETRIES_AT_ONCE = 500
 STATE_FILTERS = {
     "waiting": QueuedCommand.WAITING,
@@ -40,7 +41,7 @@ class OutcomeFilter(admin.SimpleListFilter):
     title, parameter_name = "outcome", "outcome"
 
     def lookups(self, request, model_admin):
-        return [("waiting", "Something is waiting"), ("failed", "Something failed")]
+        return [("waiting", "Something is waiting"), ("failed", "Something failed this week")]
 
     def queryset(self, request, queryset):
         states = {"waiting": QueuedCommand.WAITING, "failed": FAILED}.get(self.value())

@@ -82,7 +82,7 @@ class QueuedCommand(models.Model):
     queued_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
     not_now_at = models.DateTimeField(null=True, help_text="first time")
-    finished_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True, help_text="set in every final state; empty: it waits")
     expires_at = models.DateTimeField(null=True)
     note = models.TextField(null=True, help_text="why it failed, was cancelled or quarantined, in words")  # noqa: DJ001
 
@@ -90,15 +90,29 @@ class QueuedCommand(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["channel", "command"], name="queued_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "command"], name="queued_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=(0, 1, 2), finished_at=None)
+                | Q(state__in=(3, 4, 5, 6, 7), finished_at__isnull=False),
+                name="finished_in_final_states",
+            ),
+        ]
         indexes = [
             models.Index(
                 models.F("channel"), models.F("priority").desc(), models.F("id"),
-                condition=Q(state__in=(0, 1, 2)), name="queue_waiting",
+                condition=Q(finished_at=None), name="queue_waiting",
             ),
             # Rows are queued in time order, so retention finds the old ones by a handful of page ranges.
             BrinIndex(fields=["queued_at"], name="queue_age"),
-            models.Index(fields=["expires_at"], condition=Q(state__in=(0, 1, 2)), name="queue_expiring"),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(finished_at=None, expires_at__isnull=False),
+                name="queue_expiring",
+            ),
+            # What failed has a note, and little else has: the console counts failures of a week by it. A condition on
+            # the state would make every delivery rewrite all indexes.
+            models.Index(fields=["finished_at"], condition=Q(note__isnull=False), name="queue_noted"),
         ]  # fmt: skip
 
     def __str__(self):
@@ -139,6 +153,7 @@ class Report(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(interpreted_at=None), name="report_waiting"),
             BrinIndex(fields=["received_at"], name="report_age"),
+            models.Index(fields=["id"], condition=Q(problem__isnull=False), name="report_problem"),
         ]
 
     def __str__(self):

@@ -14,10 +14,14 @@ class QueuedCommandQuerySet(models.QuerySet):
         return self if may_see else self.none()
 
     def waiting(self):
-        return self.filter(state__in=self.model.WAITING)
+        return self.filter(finished_at=None)
 
     def failed(self):
         return self.filter(state__in=(self.model.State.FAILED, self.model.State.QUARANTINED))
+
+    def failed_since(self, moment):
+        """What failed after a moment and has its cause written down (a moment after the failure): index queue_noted."""
+        return self.failed().filter(note__isnull=False, finished_at__gte=moment)
 
     def for_device(self, device):
         return self.filter(channel__device=device)

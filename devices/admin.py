@@ -40,8 +40,8 @@ RAW_PERMISSION = "devices.view_raw_reports"
 EXPIRY_WARNING = timedelta(days=30)
 
 
-def _commands_of_device(**conditions):
-    queue = QueuedCommand.objects.filter(channel__device=OuterRef("pk"), **conditions).order_by()
+def _number_per_device(queue):
+    queue = queue.filter(channel__device=OuterRef("pk")).order_by()
     return queue.values("channel__device").annotate(number=Count("id")).values("number")[:1]
 
 
@@ -79,12 +79,11 @@ class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
         return False
 
     def get_queryset(self, request):
-        state = QueuedCommand.State
-        failed_since = timezone.now() - timedelta(days=page.ATTENTION_DAYS)
-        failed = _commands_of_device(state__in=(state.FAILED, state.QUARANTINED), finished_at__gte=failed_since)
+        since = timezone.now() - timedelta(days=page.ATTENTION_DAYS)
         devices = Device.objects.visible_to(request.user).with_enrollment().with_last_seen().select_related("person")
         return devices.annotate(
-            waiting=Subquery(_commands_of_device(state__in=QueuedCommand.WAITING)), failures=Subquery(failed)
+            waiting=Subquery(_number_per_device(QueuedCommand.objects.waiting())),
+            failures=Subquery(_number_per_device(QueuedCommand.objects.failed_since(since))),
         )
 
     def get_search_results(self, request, queryset, search_term):

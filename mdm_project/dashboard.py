@@ -85,7 +85,7 @@ def _contacts() -> dict[str, int]:
 
 
 def _commands() -> dict[str, int]:
-    failed = QueuedCommand.objects.failed().filter(finished_at__gte=timezone.now() - RECENT)
+    failed = QueuedCommand.objects.failed_since(timezone.now() - RECENT)
     return {"waiting": QueuedCommand.objects.waiting().count(), "failed": failed.count()}
 
 
@@ -228,7 +228,7 @@ def _push_certificates() -> list[Need]:
 
 
 def _failed_commands() -> list[Need]:
-    failed = QueuedCommand.objects.failed().filter(finished_at__gte=timezone.now() - RECENT).order_by()
+    failed = QueuedCommand.objects.failed_since(timezone.now() - RECENT).order_by()
     causes = failed.values("command__request_type", "note").annotate(
         number=Count("channel__device", distinct=True), newest=Max("command")
     )

@@ -89,7 +89,7 @@ class CommandsFilter(SimpleListFilter):
         if self.value() == "waiting":
             return queryset.filter(Exists(queue.waiting()))
         if self.value() == "failed":
-            return queryset.filter(Exists(queue.failed().filter(finished_at__gte=timezone.now() - timedelta(days=7))))
+            return queryset.filter(Exists(queue.failed_since(timezone.now() - timedelta(days=7))))
         return queryset
 
 

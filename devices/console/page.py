@@ -155,7 +155,7 @@ def _silence(health: Health) -> list[Attention]:
 def recent_failures(device: Device) -> list[dict]:
     """Return what failed in the last days, by kind and cause, newest first."""
     since = timezone.now() - timedelta(days=ATTENTION_DAYS)
-    failed = QueuedCommand.objects.for_device(device).failed().filter(finished_at__gte=since).order_by()
+    failed = QueuedCommand.objects.for_device(device).failed_since(since).order_by()
     grouped = failed.values(request_type=F("command__request_type"), cause=F("note"))
     return list(grouped.annotate(number=Count("id"), newest=Max("id")).order_by("-newest")[:5])
 

@@ -85,6 +85,7 @@ class Device(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        permissions = [("view_raw_reports", "Can view raw reports and refused messages")]
 
     def __str__(self):
         return self.name or self.serial_number or self.udid or f"device {self.pk}"
