@@ -44,12 +44,13 @@ class OutcomeFilter(admin.SimpleListFilter):
         return [("waiting", "Something is waiting"), ("failed", "Something failed this week")]
 
     def queryset(self, request, queryset):
-        states = {"waiting": QueuedCommand.WAITING, "failed": FAILED}.get(self.value())
-        return (
-            queryset.filter(pk__in=QueuedCommand.objects.filter(state__in=states).values("command"))
-            if states
-            else queryset
-        )
+        targets = QueuedCommand.objects.order_by()
+        if self.value() == "waiting":
+            return queryset.filter(pk__in=targets.waiting().values("command"))
+        if self.value() == "failed":
+            since = timezone.now() - timedelta(days=FAILED_DAYS)
+            return queryset.filter(pk__in=targets.failed_since(since).values("command"))
+        return queryset
 
 
 @admin.register(Command)

@@ -15,7 +15,7 @@ ENVELOPE = frozenset(
 
 
 def answer_of(report: Report) -> dict:
-    """Return what a report says, without envelope and secrets; an unreadable one tells why. Wants ``channel`` loaded."""
+    """Return what a report says, without envelope and secrets. Wants ``channel`` loaded."""
     message = read_message(report)
     return {key: value for key, value in message.items() if key not in ENVELOPE}
 

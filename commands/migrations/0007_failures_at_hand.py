@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('commands', '0006_cheap_queue_updates'),
-        ('devices', '0005_failures_at_hand'),
+        ('devices', '0005_view_raw_reports'),
     ]
 
     operations = [
