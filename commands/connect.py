@@ -7,6 +7,8 @@ device from the next: a report that cannot be parsed but names its device and st
 
 import logging
 
+from django.utils import timezone
+
 from commands import hot_path
 from commands.kick import kick_interpreter
 from commands.models import QueuedCommand, report_context
@@ -125,5 +127,5 @@ def _quarantine(turn: hot_path.Turn, error: CannotDecrypt) -> None:
     """Take a command that cannot be built out of the queue, so that those behind it go on."""
     logger.error("command %s is quarantined: %s", turn.command_uuid, error.detail)
     QueuedCommand.objects.filter(pk=turn.queued_id).update(
-        state=State.QUARANTINED, note=f"cannot be built: {error.detail}"
+        state=State.QUARANTINED, finished_at=timezone.now(), note=f"cannot be built: {error.detail}"
     )

@@ -9,6 +9,9 @@ Plans (EXPLAIN, 10,000 devices, 100,000 finished rows): identity by its unique f
 one_channel_per_key, contact by primary key, next command by partial index queue_waiting, which holds waiting rows
 only; the answered row by commands_command.uuid and queued_once. Nothing scans, nothing sorts.
 
+A row waits as long as finished_at is empty. That, and not the state, is the condition of the partial index, so that
+sending a command changes no index at all (a HOT update); only finishing it does.
+
 Leases: a delivered command is `sent` and stays eligible until its report arrives, so one whose response was lost goes
 out again. A command that said NotNow is eligible again with the next Idle (which turns all of them back to pending),
 never earlier in the same session.
@@ -44,7 +47,7 @@ _SEND_NEXT = """
 , sent AS (
     UPDATE commands_queuedcommand q
     SET state = 1, deliveries = least(q.deliveries + 1, 32767), sent_at = now()
-    FROM next WHERE q.id = next.id AND q.state IN (0, 1, 2)
+    FROM next WHERE q.id = next.id AND q.finished_at IS NULL
     RETURNING q.id, q.command_id
 )
 SELECT ident.state, ident.is_gone, ident.id, sent.id, cmd.uuid, cmd.body_encrypted
@@ -55,13 +58,13 @@ IDLE_SQL = f"""{_IDENT}
 , next AS (
     SELECT q.id FROM ident CROSS JOIN LATERAL (
         SELECT q.id FROM commands_queuedcommand q
-        WHERE q.channel_id = ident.id AND q.state IN (0, 1, 2) AND ($4::boolean OR q.state <> 2)
+        WHERE q.channel_id = ident.id AND q.finished_at IS NULL AND ($4::boolean OR q.state <> 2)
           AND (q.expires_at IS NULL OR q.expires_at > now())
         ORDER BY q.priority DESC, q.id LIMIT 1) q
     WHERE ident.state = 1
 ), offered_again AS (
     UPDATE commands_queuedcommand q SET state = 0 FROM next, ident
-    WHERE $4::boolean AND q.channel_id = ident.id AND q.state IN (0, 1, 2) AND q.state = 2 AND q.id <> next.id
+    WHERE $4::boolean AND q.channel_id = ident.id AND q.finished_at IS NULL AND q.state = 2 AND q.id <> next.id
 ){_SEND_NEXT}"""
 
 # $4 CommandUUID, $5 state it gets (2 NotNow, 3 acknowledged, 4 failed), $6 Status, $7 sealed body, $8 was repaired
@@ -79,7 +82,7 @@ REPORT_SQL = f"""{_IDENT}
         note = CASE WHEN q.state = 5 THEN 'answered after it was cancelled'
                     WHEN q.state = 6 THEN 'answered after it had expired' ELSE q.note END
     FROM answered
-    WHERE q.id = answered.id AND (q.state IN (0, 1, 2) OR (q.state IN (5, 6, 7) AND $5::smallint <> 2))
+    WHERE q.id = answered.id AND (q.finished_at IS NULL OR (q.state IN (5, 6, 7) AND $5::smallint <> 2))
 ), reported AS (
     INSERT INTO commands_report (channel_id, queued_id, command_uuid, status, disposition, body_encrypted, was_repaired)
     SELECT ident.id, answered.id, $4::text, $6::text,
@@ -91,7 +94,7 @@ REPORT_SQL = f"""{_IDENT}
 ), next AS (
     SELECT q.id FROM ident CROSS JOIN LATERAL (
         SELECT q.id FROM commands_queuedcommand q
-        WHERE q.channel_id = ident.id AND q.state IN (0, 1, 2) AND q.state <> 2
+        WHERE q.channel_id = ident.id AND q.finished_at IS NULL AND q.state <> 2
           AND q.id <> coalesce((SELECT id FROM answered), 0)
           AND (q.expires_at IS NULL OR q.expires_at > now())
         ORDER BY q.priority DESC, q.id LIMIT 1) q

@@ -7,12 +7,12 @@ person or the API queued is never dropped; only a scheduled refresh replaces its
 import uuid
 from datetime import datetime, timedelta
 
-from apns.services import request_wake
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from apns.services import request_wake
 from commands.models import Command, QueuedCommand, Report
 from commands.validation import check_command, check_command_uuid, render_command
 from devices.timeline import Actor, record_event
@@ -162,7 +162,7 @@ def delete_old_rows() -> int:
     now = timezone.now()
     reports = Report.objects.filter(received_at__lt=now - timedelta(days=settings.REPORT_RETENTION_DAYS))
     old = now - timedelta(days=settings.COMMAND_RETENTION_DAYS)
-    finished = QueuedCommand.objects.filter(queued_at__lt=old).exclude(state__in=QueuedCommand.WAITING)
+    finished = QueuedCommand.objects.filter(queued_at__lt=old).exclude(finished_at=None)
     old_commands = Command.objects.filter(~Q(targets__isnull=False), created_at__lt=old)
     old_reports = reports.exclude(interpreted_at=None)
     return sum(_delete_in_batches(rows) for rows in (old_reports, finished, old_commands))
