@@ -59,9 +59,9 @@ def _create_once() -> KeyPair:
 
 def our_authorities() -> list[KeyPair]:
     """Return our trusted authorities: the issuing one first, then earlier ones, to which devices may still write."""
-    issuing_authority()
     rows = CertificateAuthority.objects.filter(kind=CertificateAuthority.Kind.OURS, is_trusted=True)
-    return [_opened(row) for row in rows.order_by("-is_issuing", "-id")]
+    authorities = [_opened(row) for row in rows.order_by("-is_issuing", "-id")]
+    return authorities or [issuing_authority()]
 
 
 @transaction.atomic
@@ -168,16 +168,16 @@ def distrust_authority(row: CertificateAuthority, *, actor: Actor = SYSTEM) -> N
 
 def issue_identity(
     request: CertificateRequest,
+    authority: KeyPair,
     *,
     challenge_id: int | None = None,
     bound_key: str = "",
     is_renewal: bool = False,
 ) -> x509.Certificate:
-    """Issue a client certificate and record it, waiting to be pinned by the Authenticate of the enrollment it is for.
+    """Issue a client certificate and record it; it waits to be pinned by the Authenticate of the enrollment it is for.
 
     Whether the requester is entitled to it has been checked by the caller, in the same transaction.
     """
-    authority = issuing_authority()
     certificate = pki.issue_identity(request, authority.certificate, authority.key)
     Identity.objects.create(
         fingerprint=pki.fingerprint(certificate),

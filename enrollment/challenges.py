@@ -6,7 +6,7 @@ A challenge travels in an enrollment profile and comes back inside the encrypted
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -87,14 +87,19 @@ def use_challenge(secret: str, key_hash: bytes) -> ScepChallenge:
     """
     now = timezone.now()
     challenges = ScepChallenge.objects.filter(secret_hash=_hash(secret), revoked_at=None)
-    again = challenges.filter(used_key_hash=key_hash, used_at__gt=now - SAME_KEY_GRACE).first()
-    if again:
-        return again
+    challenge = challenges.first()
+    if challenge and _used_just_now(challenge, key_hash, now):
+        return challenge
     # One statement that both checks and takes: two devices cannot both get the last use.
     usable = challenges.filter(expires_at__gt=now, uses__lt=F("max_uses"))
-    if usable.update(uses=F("uses") + 1, used_key_hash=key_hash, used_at=now):
-        return challenges.get()
-    again = challenges.filter(used_key_hash=key_hash, used_at__gt=now - SAME_KEY_GRACE).first()
-    if again:  # the same request, twice at once
-        return again
+    if challenge and usable.update(uses=F("uses") + 1, used_key_hash=key_hash, used_at=now):
+        return challenge
+    challenge = challenges.first()
+    if challenge and _used_just_now(challenge, key_hash, now):  # the same request, twice at once
+        return challenge
     raise ChallengeRefused("the challenge is unknown, used up or has expired")
+
+
+def _used_just_now(challenge: ScepChallenge, key_hash: bytes, now: datetime) -> bool:
+    is_same_key = bytes(challenge.used_key_hash or b"") == key_hash
+    return is_same_key and challenge.used_at > now - SAME_KEY_GRACE

@@ -9,6 +9,7 @@ from cryptography import x509
 from django.db import transaction
 
 from devices import authorities
+from devices.authorities import KeyPair
 from enrollment import scep
 from enrollment.challenges import ChallengeRefused, use_challenge
 from enrollment.models import ScepChallenge
@@ -25,13 +26,14 @@ def answer_request(der: bytes) -> bytes:
     Raises BadRequest for what is no SCEP message at all. A failure is logged with its reason, never with the challenge.
     """
     message = scep.read_message(der)
-    recipients = [Recipient(own.certificate, own.key) for own in authorities.our_authorities()]
+    ours = authorities.our_authorities()
+    recipients = [Recipient(own.certificate, own.key) for own in ours]
     issuer = replier = recipients[0]
     try:
         opened = scep.open_request(message, recipients)
         # Signed by the authority that was asked: a client knows that one, though it may have been rotated since.
         replier = recipients[opened.recipient_index]
-        certificates = [_issue(message, opened.request)]
+        certificates = [_issue(message, opened.request, ours[0])]
         if replier is not issuer:
             certificates.append(issuer.certificate)
         return scep.success(message, certificates, opened.cipher, replier)
@@ -41,43 +43,35 @@ def answer_request(der: bytes) -> bytes:
 
 
 @transaction.atomic
-def _issue(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
-    # The signer of a first request need not have the key that is certified: some clients sign with a key made for the
-    # transaction alone. The request's own signature proves possession, and the challenge entitles.
-    if message.message_type == scep.PKCS_REQ and (request.challenge or _is_signed_with_own_key(message, request)):
-        return _issue_for_challenge(request)
-    # Clients older than RFC 8894 renew with a PKCSReq, too, signed by the certificate they have.
-    return _issue_for_identity(message, request)
+def _issue(message: scep.PkiMessage, request: CertificateRequest, issuer: KeyPair) -> x509.Certificate:
+    """Issue to whoever signed the message: a device with its active identity, or a holder of a challenge.
 
-
-def _is_signed_with_own_key(message: scep.PkiMessage, request: CertificateRequest) -> bool:
-    return pki.key_hash(message.signer.public_key()) == pki.key_hash(request.public_key)
-
-
-def _issue_for_challenge(request: CertificateRequest) -> x509.Certificate:
-    if not request.challenge:
-        raise scep.RequestFailed(scep.BAD_REQUEST, "the request has no challenge")
-    try:
-        challenge = use_challenge(request.challenge, pki.key_hash(request.public_key))
-    except ChallengeRefused as error:
-        raise scep.RequestFailed(scep.BAD_REQUEST, error.detail) from None
+    Clients older than RFC 8894 renew with a PKCSReq, too, so the signer decides, not the kind of message.
+    """
+    is_self_signed = message.signer.issuer == message.signer.subject
+    identity = None if is_self_signed else authorities.renewable_identity(pki.fingerprint(message.signer))
+    if identity:
+        return authorities.issue_identity(
+            request, issuer, challenge_id=identity.challenge_id, bound_key=identity.enrollment_key, is_renewal=True
+        )
+    challenge = _used_challenge(message, request)
     return authorities.issue_identity(
         request,
+        issuer,
         challenge_id=challenge.pk,
         bound_key=challenge.bound_key,
         is_renewal=challenge.purpose == ScepChallenge.Purpose.RENEW,
     )
 
 
-def _issue_for_identity(message: scep.PkiMessage, request: CertificateRequest) -> x509.Certificate:
-    """Renew: the certificate that signs the request must be the active identity of a device."""
-    identity = authorities.renewable_identity(pki.fingerprint(message.signer))
-    if identity is None:
-        reason = "the request is signed neither with the key it is for nor by an active identity of a device"
-        raise scep.RequestFailed(scep.BAD_REQUEST, reason)
-    return authorities.issue_identity(
-        request,
-        challenge_id=identity.challenge_id,
-        bound_key=identity.enrollment_key,
-        is_renewal=True,
-    )
+def _used_challenge(message: scep.PkiMessage, request: CertificateRequest) -> ScepChallenge:
+    if message.message_type != scep.PKCS_REQ:
+        raise scep.RequestFailed(scep.BAD_REQUEST, "the request is not signed by an active identity of a device")
+    if not request.challenge:
+        raise scep.RequestFailed(scep.BAD_REQUEST, "the request has no challenge")
+    # The signer need not have the key that is certified: some clients sign with a key made for the transaction alone.
+    # The request's own signature proves possession, and the challenge entitles.
+    try:
+        return use_challenge(request.challenge, pki.key_hash(request.public_key))
+    except ChallengeRefused as error:
+        raise scep.RequestFailed(scep.BAD_REQUEST, error.detail) from None

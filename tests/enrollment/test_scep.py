@@ -273,6 +273,16 @@ def test_an_active_identity_renews_itself_for_its_own_device(client, challenge, 
     assert (renewed.bound_key, renewed.is_renewal, renewed.enrollment_key) == ("UDID-1", True, "")
 
 
+def test_a_renewal_that_keeps_its_key_takes_no_challenge(client, challenge):
+    old = ask(client, challenge).certificate
+    pin(old, "UDID-1")
+    other = challenges.one_time_challenge(make_enrollment_profile())
+    answer = ask(client, other, signer=cms.Identity(KEY, old))
+    renewed = Identity.objects.get(fingerprint=pki.fingerprint(answer.certificate))
+    assert (renewed.bound_key, renewed.is_renewal) == ("UDID-1", True)
+    assert ScepChallenge.objects.filter(uses=0).count() == 1
+
+
 def test_an_identity_that_just_expired_may_still_renew(client, challenge, settings):
     old = ask(client, challenge).certificate
     identity = pin(old)

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import plistlib
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from mdm_project import ber, cms
 from mdm_project.cms import IdentityHeaderInvalid, SignatureInvalid
-from tests.fixtures import capture
+from tests.fixtures import capture, captures
 
 BODY = b"<plist><dict><key>Status</key><string>Idle</string></dict></plist>"
 HASHES = {"sha1": hashes.SHA1, "sha224": hashes.SHA224, "sha256": hashes.SHA256, "sha384": hashes.SHA384}
@@ -321,6 +322,32 @@ def test_what_openssl_signs_is_verified(tmp_path, options):
     der = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True).stdout
     assert ("-stream" in options) == (der[1] == 0x80)
     assert cms.verify_detached(der, BODY) == der_of(RSA_CERTIFICATE)
+
+
+# Messages that devices sign with what Apple built into them
+
+
+@pytest.mark.parametrize("name", captures("machineinfo", "*.p7"))
+def test_captured_device_information_is_read_with_its_signer(name):
+    der = capture(name)
+    content, signer = cms.signed_content(der)
+    assert {"PRODUCT", "VERSION"} <= set(plistlib.loads(content))
+    assert x509.load_der_x509_certificate(signer).issuer.rfc4514_string()
+    changed = der.replace(b"PRODUCT", b"product")
+    assert changed != der
+    with pytest.raises(SignatureInvalid):
+        cms.signed_content(changed)
+
+
+@pytest.mark.parametrize("name", captures("machineinfo", "*.deviceinfo-header.txt"))
+def test_captured_device_information_may_come_in_a_header(name):
+    content, _signer = cms.signed_content(base64.b64decode(capture(name)))
+    assert "SERIAL" in plistlib.loads(content)
+
+
+def test_unsigned_device_information_is_refused():
+    with pytest.raises(SignatureInvalid):
+        cms.signed_content(capture("machineinfo/unsigned-machineinfo.plist"))
 
 
 # Headers
