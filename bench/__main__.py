@@ -4,11 +4,23 @@ import argparse
 import signal
 import sys
 
+from bench.faults import faults
+from bench.pushes import pushes
 from bench.run import Options, Run, emit, machine, note
 from bench.stage import Stage, StageError
 from bench.throughput import ceiling, cycle, idle
+from bench.work import enqueue, enrollment, interpretation
 
-BENCHMARKS = {"loadgen": ceiling, "idle": idle, "cycle": cycle}
+BENCHMARKS = {
+    "loadgen": ceiling,
+    "idle": idle,
+    "cycle": cycle,
+    "enrollment": enrollment,
+    "enqueue": enqueue,
+    "pushes": pushes,
+    "interpretation": interpretation,
+    "faults": faults,
+}
 
 
 def main() -> int:

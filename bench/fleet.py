@@ -23,6 +23,8 @@ from bench.generator import Script
 from simulator.cms import IPHONE_STYLE, Identity, sign_detached
 
 KEYS = 8
+# What serial numbers begin with: the fleet's, and those of devices that one benchmark adds for itself.
+FLEET, EXTRA = "BENCH", "EXTRA"
 CLIENT_CERT, MDM_SIGNATURE = "Client-Cert", "Mdm-Signature"
 IDENTITY_MODES = (CLIENT_CERT, MDM_SIGNATURE)
 
@@ -140,37 +142,16 @@ class Fleet:
         return scripts
 
 
-def enroll_directly(fleet: Fleet, members: list[Member], topic: str) -> None:
-    """Write the rows that Authenticate and TokenUpdate would have left behind."""
+def enroll_directly(fleet: Fleet, topic: str) -> None:
+    """Write the rows that Authenticate and TokenUpdate of every member would have left behind."""
     from django.utils import timezone
 
     from devices.authorities import trust_authority
-    from devices.models import Channel, Device, Enrollment, Identity
+    from devices.models import Identity
 
     now = timezone.now()
     (authority,) = trust_authority(fleet.ca_pem, "benchmark")
-    devices = Device.objects.bulk_create(
-        Device(
-            udid=member.udid, serial_number=f"BENCH{member.number:07d}", name=f"iPhone {member.number}",
-            platform="ios", model="iPhone17,1", model_name="iPhone", os_version="18.5", os_version_parts=[18, 5],
-        )
-        for member in members
-    )  # fmt: skip
-    enrollments = Enrollment.objects.bulk_create(
-        Enrollment(
-            device=device, key=device.udid, state=Enrollment.State.ENROLLED, topic=topic, enrolled_at=now,
-            token_update_tally=1,
-        )
-        for device in devices
-    )  # fmt: skip
-    Channel.objects.bulk_create(
-        Channel(
-            device=enrollment.device, enrollment=enrollment, enrollment_key=enrollment.key,
-            state=Channel.State.ENABLED, topic=topic, token=messages.push_token(member.number),
-            push_magic=messages.push_magic(member.number), token_updated_at=now,
-        )
-        for member, enrollment in zip(members, enrollments, strict=True)
-    )  # fmt: skip
+    insert_devices([member.udid for member in fleet.members], topic, FLEET)
     Identity.objects.bulk_create(
         Identity(
             fingerprint=hashlib.sha256(member.certificate_der).digest(), authority=authority,
@@ -179,5 +160,37 @@ def enroll_directly(fleet: Fleet, members: list[Member], topic: str) -> None:
             not_before=now - timedelta(days=1), not_after=now + timedelta(days=365),
             enrollment_key=member.udid, pinned_at=now,
         )
-        for member in members
+        for member in fleet.members
     )  # fmt: skip
+
+
+def insert_devices(udids: list[str], topic: str, serial_prefix: str) -> list[int]:
+    """Write enrolled devices without identities; return the ids of their channels. Tokens count from 0."""
+    from django.utils import timezone
+
+    from devices.models import Channel, Device, Enrollment
+
+    now = timezone.now()
+    devices = Device.objects.bulk_create(
+        Device(
+            udid=udid, serial_number=f"{serial_prefix}{number:07d}", name=f"iPhone {number}", platform="ios",
+            model="iPhone17,1", model_name="iPhone", os_version="18.5", os_version_parts=[18, 5],
+        )
+        for number, udid in enumerate(udids)
+    )  # fmt: skip
+    enrollments = Enrollment.objects.bulk_create(
+        Enrollment(
+            device=device, key=device.udid, state=Enrollment.State.ENROLLED, topic=topic, enrolled_at=now,
+            token_update_tally=1,
+        )
+        for device in devices
+    )  # fmt: skip
+    channels = Channel.objects.bulk_create(
+        Channel(
+            device=enrollment.device, enrollment=enrollment, enrollment_key=enrollment.key,
+            state=Channel.State.ENABLED, topic=topic, token=messages.push_token(number),
+            push_magic=messages.push_magic(number), token_updated_at=now,
+        )
+        for number, enrollment in enumerate(enrollments)
+    )  # fmt: skip
+    return [channel.pk for channel in channels]

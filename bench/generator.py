@@ -36,13 +36,17 @@ class Script:
 
 @dataclass
 class Plan:
-    """One run. Without ``seconds`` every script is played once; with it they are played in turn until time is up."""
+    """One run. Without ``seconds`` every script is played once; with it they are played in turn until time is up.
+
+    ``think_s`` is the pause before each report; at 0 a device reports as fast as it can.
+    """
 
     port: int
     scripts: list[Script]
     connections: int = 32
     seconds: float | None = None
     is_scripted: bool = False
+    think_s: float = 0.0
     retry_after_s: float = 0.3
     answer_timeout_s: float = 15.0
     give_up_after_s: float = 120.0
@@ -100,7 +104,7 @@ class _Line:
     """One connection and the device that speaks over it."""
 
     __slots__ = (
-        "answer", "began_at", "deadline", "done", "opened_at", "order", "request", "retry_at", "script", "sock",
+        "answer", "began_at", "deadline", "done", "due_at", "opened_at", "order", "request", "script", "sock",
     )  # fmt: skip
 
     def __init__(self):
@@ -110,7 +114,7 @@ class _Line:
         self.answer = b""
         self.done: set[bytes] = set()
         self.order = iter(())
-        self.opened_at = self.began_at = self.retry_at = 0.0
+        self.opened_at = self.began_at = self.due_at = 0.0
         self.deadline = float("inf")
 
 
@@ -171,6 +175,10 @@ class Generator:
     def _answered(self, line: _Line, body: bytes) -> None:
         """Take a 200: say what comes next in this session, or end it."""
         following = next(line.order, None) if self.plan.is_scripted else self._report_for(line, body)
+        if following is not None and self.plan.think_s:
+            line.request = following
+            self._send_later(line, self.plan.think_s)
+            return
         if following is not None:
             self._send(line, following)
             return
@@ -230,6 +238,7 @@ class Generator:
     def _close(self, line: _Line) -> None:
         if line.sock is None:
             return
+        line.deadline = float("inf")
         self.epoll.unregister(line.sock)
         del self.lines[line.sock.fileno()]
         line.sock.close()
@@ -242,7 +251,8 @@ class Generator:
             self._fail(line, type(error).__name__)
             return
         if not data:
-            self._fail(line, "closed")
+            # A kept-alive connection may be closed while nothing is asked; the next request opens another.
+            self._fail(line, "closed") if line.deadline != float("inf") else self._close(line)
             return
         line.answer = answer = line.answer + data if line.answer else data
         head_end = answer.find(b"\r\n\r\n")
@@ -262,7 +272,7 @@ class Generator:
         self.outcome.statuses[status] += 1
         line.deadline = float("inf")
         if status != 200:
-            self._retry_later(line)
+            self._send_later(line, self.plan.retry_after_s)
             return
         self.outcome.request_s.append(now - line.began_at)
         self._answered(line, body)
@@ -270,18 +280,19 @@ class Generator:
     def _fail(self, line: _Line, reason: str) -> None:
         self.outcome.failures[reason] += 1
         self._close(line)
-        self._retry_later(line)
+        self._send_later(line, self.plan.retry_after_s)
 
-    def _retry_later(self, line: _Line) -> None:
+    def _send_later(self, line: _Line, pause_s: float) -> None:
+        """Send the line's request (again) after a pause."""
         line.deadline = float("inf")
-        line.retry_at = time.perf_counter() + self.plan.retry_after_s
+        line.due_at = time.perf_counter() + pause_s
         self.waiting.append(line)
 
     def _tick(self, now: float) -> None:
-        """Send again what waits for it, and give up answers that are overdue."""
-        due = [line for line in self.waiting if line.retry_at <= now]
+        """Send what waits for its time, and give up answers that are overdue."""
+        due = [line for line in self.waiting if line.due_at <= now]
         if due:
-            self.waiting = [line for line in self.waiting if line.retry_at > now]
+            self.waiting = [line for line in self.waiting if line.due_at > now]
         for line in due:
             self._send(line, line.request)
         for line in [line for line in self.lines.values() if line.deadline < now]:

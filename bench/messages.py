@@ -179,7 +179,7 @@ def authenticate(udid: str, topic: str, number: int) -> bytes:
             "OSVersion": "18.5",
             "BuildVersion": "22F76",
             "ProductName": "iPhone17,1",
-            "SerialNumber": f"BENCH{number:07d}",
+            "SerialNumber": f"JOINS{number:07d}",
         }
     )
 

@@ -1,19 +1,26 @@
 """Filling the queues of the benchmark's devices, counting what became of it, and emptying them again."""
 
 from bench import messages
+from bench.fleet import FLEET
 
 
 def queue_questions(commands: dict[str, str]) -> None:
     """Queue commands (request type by CommandUUID) to every device through the product's own door, unpushed."""
     from commands.queue import queue_command
-    from devices.models import Channel
     from devices.timeline import SYSTEM
 
-    channels = Channel.objects.device_channels()
+    channels = fleet_channels()
     for command_uuid, kind in commands.items():
         queue_command(
             kind, messages.QUESTIONS[kind], channels, actor=SYSTEM, push=False, command_uuid=command_uuid
         )  # fmt: skip
+
+
+def fleet_channels():
+    """The channels of the fleet, without the devices that other benchmarks made."""
+    from devices.models import Channel
+
+    return Channel.objects.filter(device__serial_number__startswith=FLEET)
 
 
 def found_in_database(commands: dict[str, str]) -> dict[str, int]:
@@ -33,6 +40,7 @@ def found_in_database(commands: dict[str, str]) -> dict[str, int]:
         reports=Count("id", filter=Q(disposition=Report.Disposition.RESULT)),
         other_reports=Count("id", filter=~Q(disposition=Report.Disposition.RESULT)),
         uninterpreted=Count("id", filter=Q(interpreted_at=None)),
+        problems=Count("id", filter=Q(problem__isnull=False)),
     )
 
 

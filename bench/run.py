@@ -12,8 +12,6 @@ from bench.fleet import Fleet, enroll_directly
 from bench.generator import Outcome
 from bench.stage import Stage
 
-TOPIC = "com.apple.mgmt.External.00000000-0000-0000-0000-00000000be7c"
-
 
 @dataclass
 class Options:
@@ -25,6 +23,11 @@ class Options:
     rounds: int = 5
     connections: int = 32
     web_workers: int = 2
+    enrollments: int = 600
+    enqueue_devices: int = 10_000
+    pushes: int = 10_000
+    fault_commands: int = 10
+    fault_think_s: float = 0.0
 
 
 @dataclass
@@ -34,11 +37,18 @@ class Run:
     stage: Stage
     options: Options
     fleet: Fleet = field(init=False)
+    topic: str = ""
 
     def __post_init__(self):
+        from apns.certificates import store_push_certificate
+        from devices.timeline import SYSTEM
+
         began_at = time.perf_counter()
         self.fleet = Fleet(self.options.devices)
-        enroll_directly(self.fleet, self.fleet.members, TOPIC)
+        push = self.stage.push_ca.push_identity()
+        store_push_certificate(push.certificate_pem + push.key_pem, actor=SYSTEM)
+        self.topic = push.topic
+        enroll_directly(self.fleet, self.topic)
         note(f"{self.options.devices} devices with certificates made in {time.perf_counter() - began_at:.1f} s")
 
 

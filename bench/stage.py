@@ -12,11 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.processes import family
 from mdm_project.embedded import EmbeddedServers
-from mdm_project.embedded.place import Place, free_port
-from mdm_project.run import Child, manage_command, web_command, worker_command
+from mdm_project.embedded.place import free_port
+from mdm_project.run import Child, beat_command, manage_command, web_command, worker_command
+from simulator.push_ca import PushCA
 
 PREFIX = "espalier-bench-"
 START_TIMEOUT_S = 60
@@ -51,6 +54,7 @@ class Stage:
             self.data_dir.chmod(0o711)  # the servers' user must get through
         self.servers = EmbeddedServers(self.data_dir, is_durable=True)
         self.port = free_port(0)
+        self.push_ca = PushCA(self.data_dir / "push")
         self.is_ready = False
 
     def __enter__(self) -> "Stage":
@@ -74,6 +78,7 @@ class Stage:
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "APNS_HOST": "127.0.0.1",
             "APNS_PORT": str(free_port(0)),
+            "APNS_CA_FILE": str(self.push_ca.ca_file),
         }
         migrate = subprocess.run(manage_command("migrate", "--verbosity", "0"), cwd=Path(__file__).resolve().parents[1])
         if migrate.returncode:
@@ -93,9 +98,16 @@ class Stage:
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
     def postgres_pid(self) -> int:
-        """The postmaster of this run."""
-        cluster = Place.load(self.data_dir).cluster
-        return int((cluster / "postmaster.pid").read_text().split()[0])
+        """The postmaster of this run; 0 while there is none."""
+        return self._server_pid("postgres")
+
+    def redis_pid(self) -> int:
+        """The Redis of this run; 0 while there is none."""
+        return self._server_pid("redis-server")
+
+    def _server_pid(self, name: str) -> int:
+        """Find a server below the supervisor, which is a child of ours."""
+        return next((process.pid for process in family(os.getpid()) if process.name == name), 0)
 
     @contextlib.contextmanager
     def web(self, application: str = PRODUCT, *, port: int = 0, workers: int = 2, **changes: str) -> Iterator["Web"]:
@@ -111,28 +123,29 @@ class Stage:
             _stop(child)
 
     @contextlib.contextmanager
-    def worker(self, **changes: str) -> Iterator[Child]:
-        """Run a Celery worker."""
-        child = Child("worker", worker_command())
-        child.start(os.environ | changes)
+    def workers(self) -> Iterator[None]:
+        """Run a Celery worker and beat."""
+        children = [Child("worker", worker_command()), Child("scheduler", beat_command())]
         try:
-            yield child
+            for child in children:
+                child.start(os.environ.copy())
+            yield
         finally:
-            _stop(child)
+            for child in children:
+                _stop(child)
 
 
+@dataclass
 class Web:
-    """A running web server: its port and its worker processes."""
+    """A running web server."""
 
-    def __init__(self, port: int, child: Child):
-        self.port = port
-        self.child = child
+    port: int
+    child: Child
 
     def worker_pids(self) -> list[int]:
-        """The processes that answer requests, in the order they were started."""
-        children = Path(f"/proc/{self.child.process.pid}/task/{self.child.process.pid}/children").read_text()
-        pids = [int(pid) for pid in children.split()]
-        return [pid for pid in pids if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        """The processes that answer requests, the longest running first."""
+        ours = family(self.child.process.pid)
+        return [process.pid for process in ours if process.parent == self.child.process.pid]
 
 
 def _wait_until(child: Child, is_ready) -> None:

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench import messages
-from bench.cpu import used_s
 from bench.fleet import IDENTITY_MODES
 from bench.generator import Outcome, Plan, Script, drive
+from bench.processes import used_s
 from bench.queues import clear_queues, found_in_database, queue_questions
 from bench.run import Run, emit, latencies, note, rate
 from bench.stage import CALIBRATION, PRODUCT, TRIVIAL, Web
