@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.models.expressions import Func
 from django.db.models.fields import IntegerField
+from django.db.models.functions import Now
 
 from commands.interpreters import CommandReport, interpreters_of
 from commands.models import Command, QueuedCommand, Report, report_context
@@ -53,6 +54,7 @@ class _Outcome:
     problem: str | None = None
     error_chain: list | None = None
     is_done: bool = True
+    size_bytes: int = 0
 
 
 def drain_reports(time_limit_s: float = 30, limit: int = 200) -> int:
@@ -70,11 +72,17 @@ def drain_reports(time_limit_s: float = 30, limit: int = 200) -> int:
 def interpret_reports(limit: int = 200) -> int:
     """Interpret the oldest waiting reports in one transaction; return how many were taken, 0 when none waits."""
     with transaction.atomic():
-        reports = _claim(limit)
+        reports, opened, outcomes = [], [], {}
+        total_bytes = 0
+        for report in _claim(limit):
+            outcomes[report.pk] = outcome = _Outcome()
+            reports.append(report)
+            opened.extend(_open(report, outcome))
+            total_bytes += outcome.size_bytes
+            if total_bytes > MAX_BATCH_BYTES:  # the others are free again with the end of this transaction
+                break
         if not reports:
             return 0
-        outcomes = {report.pk: _Outcome() for report in reports}
-        opened = [found for report in reports if (found := _open(report, outcomes[report.pk]))]
         _interpret(opened, outcomes)
         _mark(reports, outcomes)
         _note_failures(reports, outcomes)
@@ -82,7 +90,11 @@ def interpret_reports(limit: int = 200) -> int:
 
 
 def _claim(limit: int) -> list[Report]:
-    """Lock the oldest waiting rows, as many as fit into memory, and load them."""
+    """Lock the oldest waiting rows, as many as fit into memory, and load them.
+
+    Nothing in the database ties a report to its channel (the hot path must not lock it), so a channel that is deleted
+    in the moment a device reports leaves a row behind that means nothing.
+    """
     size_bytes = Func("body_encrypted", function="octet_length", output_field=IntegerField())
     waiting = Report.objects.filter(interpreted_at=None).order_by("id").select_for_update(skip_locked=True)
     ids, total_bytes = [], 0
@@ -94,27 +106,34 @@ def _claim(limit: int) -> list[Report]:
     if not ids:
         return []
     rows = Report.objects.filter(id__in=ids).select_related("channel", "queued__command")
-    return list(rows.defer("queued__command__body_encrypted").order_by("id"))
+    loaded = list(rows.defer("queued__command__body_encrypted").order_by("id"))
+    orphans = set(ids) - {report.pk for report in loaded}
+    if orphans:
+        Report.objects.filter(id__in=orphans).update(interpreted_at=Now(), problem="its channel was deleted")
+    return loaded
 
 
-def _open(report: Report, outcome: _Outcome) -> CommandReport | None:
-    """Decrypt and parse; a report that cannot be read is done with its problem."""
+def _open(report: Report, outcome: _Outcome) -> list[CommandReport]:
+    """Decrypt and parse; a report that cannot be read is done with its problem, and none is returned."""
     channel, queued = report.channel, report.queued
     context = report_context(channel.enrollment_key, channel.user_key)
     try:
-        content, _was_repaired = plist.loads_report(unseal(report.body_encrypted, context))
+        body = unseal(report.body_encrypted, context)
+        outcome.size_bytes = len(body)
+        content, _was_repaired = plist.loads_report(body)
     except (CannotDecrypt, BadRequest) as error:
         outcome.problem = f"cannot be read: {error.detail}"[:MAX_PROBLEM_LENGTH]
-        return None
+        return []
     chain = content.get("ErrorChain")
     outcome.error_chain = storable(chain) if isinstance(chain, list) else None
     if queued is None or report.disposition not in INTERPRETED:
-        return None
-    return CommandReport(
+        return []
+    command_report = CommandReport(
         device_id=channel.device_id, channel_id=channel.pk, user_key=channel.user_key, answered_at=report.received_at,
         content=content, report_id=report.pk, queued_id=queued.pk, command_id=queued.command_id,
         request_type=queued.command.request_type, status=report.status, error_chain=outcome.error_chain or [],
     )  # fmt: skip
+    return [command_report]
 
 
 def _interpret(reports: list[CommandReport], outcomes: dict[int, _Outcome]) -> None:

@@ -1,4 +1,5 @@
 import plistlib
+import secrets
 from datetime import timedelta
 
 import pytest
@@ -274,9 +275,28 @@ def test_profiles_of_a_user_are_kept_apart():
 def test_a_batch_that_would_not_fit_into_memory_is_cut(monkeypatch):
     monkeypatch.setattr(results, "MAX_BATCH_BYTES", 1500)
     for _ in range(3):
-        make_report(answer=information(DeviceName="x" * 600))
+        make_report(answer=information(DeviceName=secrets.token_hex(600)))
     assert results.interpret_reports() == 1
     assert results.drain_reports() == 2
+
+
+def test_reports_that_unfold_into_too_much_are_left_for_the_next_batch(monkeypatch):
+    monkeypatch.setattr(results, "MAX_BATCH_BYTES", 50_000)
+    for _ in range(3):
+        make_report(answer=information(DeviceName="x" * 60_000))
+    assert results.interpret_reports() == 1
+    assert Report.objects.filter(interpreted_at=None).count() == 2
+
+
+def test_a_report_whose_channel_was_deleted_does_not_come_again():
+    report = make_report(answer=information(DeviceName="x"))
+    Report.objects.filter(pk=report.pk).update(channel=0, queued=None)
+    other = make_report(answer=information(DeviceName="y"))
+    assert results.drain_reports() == 1
+    problems = dict(Report.objects.values_list("pk", "problem"))
+    assert problems == {report.pk: "its channel was deleted", other.pk: None}
+    assert not Report.objects.filter(interpreted_at=None).exists()
+    Report.objects.filter(pk=report.pk).delete()
 
 
 def test_a_report_whose_text_has_a_nul_is_stored():

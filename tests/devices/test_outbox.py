@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from kombu import Connection, pools
+from kombu import pools
 
 from devices import outbox
 from devices.models import Device, Outbox
@@ -83,7 +83,7 @@ def test_a_row_that_nobody_handles_is_kept_and_says_so():
 
 
 def test_a_broker_that_is_down_does_not_hurt_the_request(django_capture_on_commit_callbacks, monkeypatch, caplog):
-    broken = pools.producers[Connection("redis://127.0.0.1:1/0")]
+    broken = pools.producers[app.connection_for_write("redis://127.0.0.1:1/0")]
     monkeypatch.setattr(app.amqp, "_producer_pool", broken)
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         row = outbox.post("try", {})
