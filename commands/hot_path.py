@@ -5,9 +5,10 @@ named prepared statements straight on libpq, on a connection of Django's own poo
 wrappers would cost more than the rest of the request. A single statement is its own transaction, so a report is
 committed before the device is told 200.
 
-Plans (EXPLAIN, 10,000 devices, 100,000 finished rows): identity by its unique fingerprint, channel by
-one_channel_per_key, contact by primary key, next command by partial index queue_waiting, which holds waiting rows
-only; the answered row by commands_command.uuid and queued_once. Nothing scans, nothing sorts.
+Every row is looked up by a scalar (`= (SELECT id FROM …)`), never by a join: a generic plan is made when the tables may
+be empty and stays for the life of a connection, and then a unique index is the only plan that is left. Identity by its
+key, channel by one_channel_per_key, contact by primary key, the next command by partial index queue_waiting, which holds
+waiting rows only; the answered row by commands_command.uuid and queued_once. Nothing scans, nothing sorts.
 
 A row waits as long as finished_at is empty. That, and not the state, is the condition of the partial index, so that
 sending a command changes no index at all (a HOT update); only finishing it does.
@@ -47,32 +48,32 @@ _SEND_NEXT = """
 , sent AS (
     UPDATE commands_queuedcommand q
     SET state = 1, deliveries = least(q.deliveries + 1, 32767), sent_at = now()
-    FROM next WHERE q.id = next.id AND q.finished_at IS NULL
+    WHERE q.id = (SELECT id FROM next) AND q.finished_at IS NULL
     RETURNING q.id, q.command_id
 )
 SELECT ident.state, ident.is_gone, ident.id, sent.id, cmd.uuid, cmd.body_encrypted
-FROM ident LEFT JOIN sent ON true LEFT JOIN commands_command cmd ON cmd.id = sent.command_id"""
+FROM ident LEFT JOIN sent ON true
+LEFT JOIN commands_command cmd ON cmd.id = (SELECT command_id FROM sent)"""
 
 # $4: may a command that said NotNow be offered again
 IDLE_SQL = f"""{_IDENT}
 , next AS (
-    SELECT q.id FROM ident CROSS JOIN LATERAL (
-        SELECT q.id FROM commands_queuedcommand q
-        WHERE q.channel_id = ident.id AND q.finished_at IS NULL AND ($4::boolean OR q.state <> 2)
-          AND (q.expires_at IS NULL OR q.expires_at > now())
-        ORDER BY q.priority DESC, q.id LIMIT 1) q
-    WHERE ident.state = 1
+    SELECT q.id FROM commands_queuedcommand q
+    WHERE q.channel_id = (SELECT id FROM ident WHERE state = 1) AND q.finished_at IS NULL
+      AND ($4::boolean OR q.state <> 2) AND (q.expires_at IS NULL OR q.expires_at > now())
+    ORDER BY q.priority DESC, q.id LIMIT 1
 ), offered_again AS (
-    UPDATE commands_queuedcommand q SET state = 0 FROM next, ident
-    WHERE $4::boolean AND q.channel_id = ident.id AND q.finished_at IS NULL AND q.state = 2 AND q.id <> next.id
+    UPDATE commands_queuedcommand q SET state = 0
+    WHERE $4::boolean AND q.channel_id = (SELECT id FROM ident WHERE state = 1) AND q.finished_at IS NULL
+      AND q.state = 2 AND q.id <> (SELECT id FROM next)
 ){_SEND_NEXT}"""
 
 # $4 CommandUUID, $5 state it gets (2 NotNow, 3 acknowledged, 4 failed), $6 Status, $7 sealed body, $8 was repaired
 REPORT_SQL = f"""{_IDENT}
 , answered AS (
-    SELECT q.id, q.state FROM ident
-    JOIN commands_queuedcommand q ON q.channel_id = ident.id
-        AND q.command_id = (SELECT id FROM commands_command WHERE uuid = $4::text)
+    SELECT q.id, q.state FROM commands_queuedcommand q
+    WHERE q.channel_id = (SELECT id FROM ident)
+      AND q.command_id = (SELECT id FROM commands_command WHERE uuid = $4::text)
 ), finished AS (
     UPDATE commands_queuedcommand q
     SET state = $5::smallint,
@@ -81,8 +82,8 @@ REPORT_SQL = f"""{_IDENT}
         not_now_at = CASE WHEN $5::smallint = 2 THEN coalesce(q.not_now_at, now()) ELSE q.not_now_at END,
         note = CASE WHEN q.state = 5 THEN 'answered after it was cancelled'
                     WHEN q.state = 6 THEN 'answered after it had expired' ELSE q.note END
-    FROM answered
-    WHERE q.id = answered.id AND (q.finished_at IS NULL OR (q.state IN (5, 6, 7) AND $5::smallint <> 2))
+    WHERE q.id = (SELECT id FROM answered)
+      AND (q.finished_at IS NULL OR (q.state IN (5, 6, 7) AND $5::smallint <> 2))
 ), reported AS (
     INSERT INTO commands_report (channel_id, queued_id, command_uuid, status, disposition, body_encrypted, was_repaired)
     SELECT ident.id, answered.id, $4::text, $6::text,
@@ -92,13 +93,10 @@ REPORT_SQL = f"""{_IDENT}
     FROM ident LEFT JOIN answered ON true
     WHERE $5::smallint <> 2 OR answered.id IS NULL OR answered.state NOT IN (0, 1, 2)
 ), next AS (
-    SELECT q.id FROM ident CROSS JOIN LATERAL (
-        SELECT q.id FROM commands_queuedcommand q
-        WHERE q.channel_id = ident.id AND q.finished_at IS NULL AND q.state <> 2
-          AND q.id <> coalesce((SELECT id FROM answered), 0)
-          AND (q.expires_at IS NULL OR q.expires_at > now())
-        ORDER BY q.priority DESC, q.id LIMIT 1) q
-    WHERE ident.state = 1
+    SELECT q.id FROM commands_queuedcommand q
+    WHERE q.channel_id = (SELECT id FROM ident WHERE state = 1) AND q.finished_at IS NULL AND q.state <> 2
+      AND q.id <> coalesce((SELECT id FROM answered), 0) AND (q.expires_at IS NULL OR q.expires_at > now())
+    ORDER BY q.priority DESC, q.id LIMIT 1
 ){_SEND_NEXT}"""
 
 
