@@ -7,8 +7,8 @@ committed before the device is told 200.
 
 Every row is looked up by a scalar (`= (SELECT id FROM …)`), never by a join: a generic plan is made when the tables may
 be empty and stays for the life of a connection, and then a unique index is the only plan that is left. Identity by its
-key, channel by one_channel_per_key, contact by primary key, the next command by partial index queue_waiting, which holds
-waiting rows only; the answered row by commands_command.uuid and queued_once. Nothing scans, nothing sorts.
+key, channel by one_channel_per_key, contact by primary key, the next command by the partial index queue_waiting, which
+holds waiting rows only; the answered row by commands_command.uuid and queued_once. Nothing scans, nothing sorts.
 
 A row waits as long as finished_at is empty. That, and not the state, is the condition of the partial index, so that
 sending a command changes no index at all (a HOT update); only finishing it does.
