@@ -420,7 +420,7 @@ def test_a_caller_that_gives_up_breaks_no_other_push_even_when_its_answer_comes_
 def test_the_stream_of_a_caller_that_gave_up_is_freed_at_apns_too(server):
     [request] = enrolled(server, 1)
     server.fault_for(request.token, Silence())
-    client = client_for(server)
+    client = client_for(server, answer_timeout_s=60)
     work = client_module._deliver(runtime().pool, client.identity, [client_module._exchange(request)], 0.01)
     waiting = asyncio.run_coroutine_threadsafe(work, runtime().loop)
     assert eventually(lambda: any(connection.streams for connection in server.connections))

@@ -406,7 +406,8 @@ def test_a_contact_starts_the_pauses_anew(apns):
 )
 def test_only_commands_that_wait_wake_a_channel(apns, state, is_woken):
     channel = enrolled_channel(apns, seen_at=None)
-    make_queued(channel, state=state, queued_at=timezone.now() - 2 * HOUR)
+    past = timezone.now() - 2 * HOUR
+    make_queued(channel, state=state, queued_at=past, finished_at=None if is_woken else past)
     assert sweep_wakes() == is_woken
 
 
