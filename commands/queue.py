@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -15,8 +16,10 @@ from django.utils import timezone
 from apns.services import request_wake
 from commands.models import Command, QueuedCommand, Report
 from commands.validation import check_command, check_command_uuid, render_command
+from devices.models import Channel
 from devices.timeline import Actor, record_event
-from mdm_project.crypto import seal_body
+from mdm_project import plist
+from mdm_project.crypto import seal_body, unseal
 from mdm_project.errors import BadRequest, Conflict
 
 State = QueuedCommand.State
@@ -65,8 +68,7 @@ def queue_command(
     command.body_encrypted = seal_body(render_command(command_uuid, request_type, payload), command.body_context)
     with transaction.atomic():
         _insert(command)
-        targets = channels.reachable().order_by()
-        command.target_count = _insert_targets(command, targets)
+        command.target_count = _insert_targets(command, channels.reachable().order_by())
         if not command.target_count:
             raise NobodyToAsk("none of these devices can be asked: not enrolled")
         Command.objects.filter(pk=command.pk).update(target_count=command.target_count)
@@ -74,7 +76,7 @@ def queue_command(
             _replace_elders(command)
         _tell(command, actor)
         if push:
-            request_wake(targets)
+            request_wake(Channel.objects.filter(queue__command=command))
     return command
 
 
@@ -89,7 +91,10 @@ def _insert(command: Command) -> None:
 
 
 def _insert_targets(command: Command, channels) -> int:
-    sql, parameters = channels.values("id").query.sql_with_params()
+    try:
+        sql, parameters = channels.values("id").query.sql_with_params()
+    except EmptyResultSet:
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT_TARGETS.format(channels=sql), [command.pk, command.priority, command.expires_at, *parameters]
@@ -136,10 +141,6 @@ def clear_queue(channel_ids: list[int], note: str) -> int:
 
 def retry_command(queued: QueuedCommand, *, actor: Actor, reason: str = "") -> Command:
     """Ask the same again of the same channel, as a new command; raise Conflict while the old one still waits."""
-    from devices.models import Channel
-    from mdm_project import plist
-    from mdm_project.crypto import unseal
-
     if queued.state in QueuedCommand.WAITING:
         raise Conflict("this command still waits for its answer")
     old = queued.command

@@ -49,6 +49,9 @@ class DeviceQuerySet(models.QuerySet):
         columns += ["wifi_mac", "bluetooth_mac", "ethernet_mac", "person__name", "person__email"]
         for column in columns:
             conditions |= Q(**{f"{column}__icontains": text})
+        if "'" in text:
+            # Apple writes a curly apostrophe in "Ada’s iPhone"; people type a straight one.
+            conditions |= Q(name__icontains=text.replace("'", "\u2019"))
         digits = text.replace(" ", "")
         if digits != text:
             conditions |= Q(imei__icontains=digits)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from commands.models import Command, QueuedCommand, Report
 from commands.queue import DuplicateCommand, NobodyToAsk, cancel_commands, expire_commands, queue_command
-from devices.models import ChannelContact
+from devices.models import Channel, ChannelContact
 from devices.timeline import SCHEDULE, SYSTEM
 from tests.mdm.asking import ask, channels_of, state_of
 from tests.mdm.wire import Wire
@@ -165,6 +165,11 @@ def test_nobody_can_be_asked_who_has_left(device):
     with pytest.raises(NobodyToAsk):
         ask(device)
     assert Command.objects.count() == 0
+
+
+def test_asking_an_empty_selection_is_refused_as_asking_nobody(authority):
+    with pytest.raises(NobodyToAsk):
+        queue_command("ProfileList", {}, Channel.objects.filter(id__in=[]), actor=SYSTEM)
 
 
 def test_an_expired_command_is_not_sent_and_is_marked_by_the_sweep(device):
