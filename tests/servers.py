@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,12 +41,13 @@ class Process:
     log: Path
     url: str = ""
 
-    def wait_until(self, is_ready: Callable[[], bool]) -> None:
+    def wait_until(self, is_ready: Callable[[], bool], why_not: Callable[[], str] = lambda: "") -> None:
         """Wait until is_ready says so; fails with the end of the log when the process ends or nothing comes."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while not is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"{self.name} did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+                log = self.log.read_text(errors="replace")[-4000:]
+                pytest.fail(f"{self.name} did not start: {why_not()}\n{log}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -98,7 +100,7 @@ def running_server(port: int = 0, workers: int = 1, **changes: str) -> Iterator[
     process = start("web", web_command("127.0.0.1", port, workers), env)
     process.url = url
     try:
-        process.wait_until(lambda: is_ready(f"{url}/readyz"))
+        process.wait_until(lambda: is_ready(f"{url}/readyz"), lambda: answer_of(f"{url}/readyz"))
         yield process
     finally:
         process.stop()
@@ -123,6 +125,17 @@ def is_ready(url: str) -> bool:
             return response.status == 200
     except OSError:
         return False
+
+
+def answer_of(url: str) -> str:
+    """Return the body of whatever url answers, or why there is none."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.read().decode(errors="replace")
+    except OSError as error:
+        return str(error)
 
 
 def is_listening(port: int) -> bool:
