@@ -10,7 +10,6 @@ import logging
 from django.utils import timezone
 
 from commands import hot_path
-from commands.kick import kick_interpreter
 from commands.models import QueuedCommand, report_context
 from devices import channels
 from devices.identity import Presented
@@ -19,6 +18,7 @@ from devices.models import Channel
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, seal_body, unseal
 from mdm_project.errors import BadRequest, Refused, UnreadablePlist
+from mdm_project.kicker import Kicker
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ NOT_NOW = State.NOT_NOW.value
 ENABLED = Channel.State.ENABLED.value
 DISABLED = Channel.State.DISABLED.value
 MAX_UUID_LENGTH = 127
+_interpreter = Kicker("commands.interpret_reports")
 # A queue in which every command is damaged ends a session instead of going round.
 MAX_QUARANTINED_IN_A_ROW = 20
 
@@ -59,7 +60,7 @@ def answer_report(body: bytes, identity: Presented) -> bytes:
     if status == "Idle":
         return _answer_idle(key, identity)
     turn = _store(key, identity, report, status, body, was_repaired)
-    kick_interpreter()
+    _interpreter.kick()
     return _next_command(turn, key, identity, offer_not_now=False)
 
 

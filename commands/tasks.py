@@ -2,16 +2,31 @@
 
 from celery import shared_task
 
-from commands import results, schedule
+from commands import queue, results, schedule
+
+# Short, so that a flood of reports does not keep a worker from pushes; the next kick or sweep goes on.
+INTERPRET_TIME_LIMIT_S = 5
 
 
 @shared_task(name="commands.interpret_reports")
 def interpret_reports() -> None:
-    """Work out what reports mean until none waits, for half a minute at most."""
-    results.drain_reports(time_limit_s=30)
+    """Work out what reports mean until none waits, for some seconds at most."""
+    results.drain_reports(time_limit_s=INTERPRET_TIME_LIMIT_S)
 
 
 @shared_task(name="commands.schedule_inventory")
 def schedule_inventory() -> None:
     """Ask the devices whose inventory is due."""
     schedule.schedule_inventory()
+
+
+@shared_task(name="commands.expire_commands")
+def expire_commands() -> None:
+    """Mark the commands whose time is over."""
+    queue.expire_commands()
+
+
+@shared_task(name="commands.delete_old_rows")
+def delete_old_rows() -> None:
+    """Delete commands, reports and queue rows past their retention."""
+    queue.delete_old_rows()

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from devices import outbox
+from devices import outbox, rejections
 
 
 @shared_task(name="devices.drain_outbox")
@@ -11,3 +11,9 @@ def drain_outbox() -> None:
     batch = 500
     while outbox.drain(batch) == batch:
         pass
+
+
+@shared_task(name="devices.delete_old_rejections")
+def delete_old_rejections() -> None:
+    """Delete refused messages past their retention."""
+    rejections.delete_old_rejections()

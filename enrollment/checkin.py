@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apns.models import PushCertificate
+from apns.services import request_wake
 from commands.queue import clear_queue
 from devices import channels, escrow
 from devices.channels import Terms, require_pinned
@@ -130,7 +131,9 @@ def token_update(message: dict, key: ChannelKey, presented: Presented) -> Respon
     _field(message, "Topic", str)
     _field(message, "PushMagic", str)
     _field(message, "Token", bytes, max_length=MAX_PUSH_TOKEN_BYTES)
-    channels.update_token(message, key, presented)
+    channel = channels.update_token(message, key, presented)
+    # What was queued while the channel had no token, or a dead one, was not pushed for.
+    request_wake(Channel.objects.filter(pk=channel.pk, queue__finished_at=None, queue__isnull=False).distinct())
     return EMPTY
 
 

@@ -220,6 +220,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
     "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},
+    "delete-old-rejections": {"task": "devices.delete_old_rejections", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rows": {"task": "commands.delete_old_rows", "schedule": 3600, "options": {"expires": 3600}},
 }
 
