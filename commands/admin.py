@@ -16,9 +16,9 @@ from commands.answers import answer_of, error_words
 from commands.models import Command, QueuedCommand, Report
 from commands.progress import progress
 from commands.queue import cancel_commands, retry_command
-from commands.redaction import redact
 from devices.admin import device_link
 from devices.console.forms import ReasonForm
+from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status
 from mdm_project.console import LongListAdmin

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from commands.models import Report, report_context
-from commands.redaction import redact
+from devices.redaction import redact
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import UnreadablePlist

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from commands.models import QueuedCommand, Report, report_context
-from commands.redaction import redact
+from devices.redaction import redact
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import UnreadablePlist

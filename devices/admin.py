@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -161,7 +161,6 @@ class EventAdmin(LongListAdmin):
     list_display = ("at_column", "summary_column", "device_column", "actor", "kind_column")
     list_display_links = None
     list_select_related = ("device",)
-    list_filter = ("kind",)
     search_fields = ("summary", "actor", "device__serial_number", "device__name")
     search_help_text = "Text, who, serial number"
     ordering = ("-id",)
@@ -174,6 +173,9 @@ class EventAdmin(LongListAdmin):
 
     def get_list_filter(self, request):
         return (EventKindFilter,)
+
+    def get_queryset(self, request):
+        return about_visible_devices(super().get_queryset(request), request.user)
 
     @display(description="When", ordering="-id")
     def at_column(self, event):
@@ -208,6 +210,11 @@ class EventKindFilter(admin.SimpleListFilter):
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
+def about_visible_devices(queryset, user):
+    """Keep what is about no device, or about one that somebody may see."""
+    return queryset.filter(Q(device=None) | Q(device__in=Device.objects.visible_to(user).order_by().values("pk")))
+
+
 def device_link(device: Device | None) -> str:
     """Render a link to a device's page."""
     if device is None:
@@ -235,6 +242,9 @@ class RejectedMessageAdmin(LongListAdmin):
         ("claimed key", "claimed_key"), ("address", "address"), ("path", "path"), ("size", "size_bytes"),
     )  # fmt: skip
 
+    def get_queryset(self, request):
+        return about_visible_devices(super().get_queryset(request), request.user)
+
     @display(description="Last", ordering="last_at")
     def last_column(self, message):
         return age(message.last_at)
@@ -254,7 +264,7 @@ class RejectedMessageAdmin(LongListAdmin):
             raise PermissionDenied
         if not str(object_id).isdecimal():
             raise Http404("there is no such message")
-        message = get_object_or_404(RejectedMessage.objects.select_related("device"), pk=object_id)
+        message = get_object_or_404(self.get_queryset(request).select_related("device"), pk=object_id)
         may_read = request.user.has_perm(RAW_PERMISSION)
         context = {"title": "Rejected message", "message_row": message, "may_read": may_read}
         context["excerpt"] = _excerpt(message) if may_read else ""

@@ -31,7 +31,7 @@ TABS = {
     "raw": "Raw",
 }
 RAW_PERMISSION = "devices.view_raw_reports"
-NEEDED = {"commands": "commands.view_command", "timeline": "devices.view_event", "raw": RAW_PERMISSION}
+NEEDED = {"commands": "commands.view_command", "raw": RAW_PERMISSION}
 
 
 def allowed_tabs(user) -> dict[str, str]:

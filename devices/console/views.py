@@ -52,9 +52,7 @@ class DevicePages:
             "tabs": allowed.items(),
             "text": text,
             "slow_attention": page.slow_attention(device),
-            "events": context.get("events") or page.recent_events(device),
-            "may_see_events": request.user.has_perm("devices.view_event"),
-            "recent": page.recent_events(device) if tab == "timeline" else None,
+            "recent": page.recent_events(device),
         }
         return self.page(request, "console/device/page.html", context)
 

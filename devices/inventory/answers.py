@@ -1,23 +1,14 @@
 """The newest answer to each kind of question, as JSON without secrets; an older one than that changes nothing."""
 
 import json
-import re
 from collections.abc import Iterable
 
 from django.db import connection
 
 from devices.inventory.reported import Reported
 from devices.models import Answer
+from devices.redaction import redact
 from mdm_project import plist
-
-REMOVED = "(secret, not kept here)"
-# Values under these keys are secrets when they are text or data. PasscodePresent and the like are flags and stay;
-# FDE_PersonalRecoveryKeyDeviceKey names the device whose key it is.
-_SECRET_KEY = re.compile(
-    r"password|passcode|passphrase|unlocktoken|bypasscode|recoverykey(?!devicekey)|pushtoken|pushmagic"
-    r"|bootstraptoken$|^pin$|secret|privatekey|challenge$|credential",
-    re.IGNORECASE,
-)
 
 # The answer's row is also the lock under which everything that hangs on it is replaced. A device is touched once a
 # minute at most: a refresh brings half a dozen answers at once and the row is wide.
@@ -87,20 +78,15 @@ def split_filtered(reports: list[Reported], *filters: str) -> tuple[list[Reporte
 
 def storable(value):
     """Return the value in terms of JSON, without secrets and without what PostgreSQL does not store."""
-    return plist.to_json(_cleaned(value))
+    return plist.to_json(_cleaned(redact(value)))
 
 
 def _cleaned(value):
     if isinstance(value, dict):
-        return {_clean_text(key): _cleaned_member(key, item) for key, item in value.items()}
+        return {_clean_text(key): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
     return _clean_text(value) if isinstance(value, str) else value
-
-
-def _cleaned_member(key: str, value):
-    is_secret = isinstance(value, str | bytes | list) and value and _SECRET_KEY.search(key)
-    return REMOVED if is_secret else _cleaned(value)
 
 
 def _clean_text(value: str) -> str:

@@ -7,57 +7,96 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='EnrollmentProfile',
+            name="EnrollmentProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('slug', models.SlugField(unique=True)),
-                ('organization', models.CharField(default='Espalier', max_length=200)),
-                ('description', models.TextField(blank=True, help_text='shown to the person before they install it')),
-                ('identity_source', models.CharField(choices=[('scep', 'SCEP, from our authority')], default='scep', max_length=10)),
-                ('access_rights', models.PositiveIntegerField(default=8191, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(8191)])),
-                ('requires_sign_in', models.BooleanField(default=True, help_text='only signed-in staff may download it')),
-                ('check_out_when_removed', models.BooleanField(default=True)),
-                ('allows_user_channels', models.BooleanField(default=True, help_text='com.apple.mdm.per-user-connections')),
-                ('allows_bootstrap_token', models.BooleanField(default=True, help_text='com.apple.mdm.bootstraptoken')),
-                ('allows_get_token', models.BooleanField(default=True, help_text='com.apple.mdm.token')),
-                ('shared_challenge_uses', models.PositiveIntegerField(default=0, help_text='0: a one-time challenge per download; otherwise one profile serves this many devices')),
-                ('shared_challenge_days', models.PositiveIntegerField(default=30)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("slug", models.SlugField(unique=True)),
+                ("organization", models.CharField(default="Espalier", max_length=200)),
+                ("description", models.TextField(blank=True, help_text="shown to the person before they install it")),
+                (
+                    "identity_source",
+                    models.CharField(choices=[("scep", "SCEP, from our authority")], default="scep", max_length=10),
+                ),
+                (
+                    "access_rights",
+                    models.PositiveIntegerField(
+                        default=8191,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(8191),
+                        ],
+                    ),
+                ),
+                (
+                    "requires_sign_in",
+                    models.BooleanField(default=True, help_text="only signed-in staff may download it"),
+                ),
+                ("check_out_when_removed", models.BooleanField(default=True)),
+                (
+                    "allows_user_channels",
+                    models.BooleanField(default=True, help_text="com.apple.mdm.per-user-connections"),
+                ),
+                ("allows_bootstrap_token", models.BooleanField(default=True, help_text="com.apple.mdm.bootstraptoken")),
+                ("allows_get_token", models.BooleanField(default=True, help_text="com.apple.mdm.token")),
+                (
+                    "shared_challenge_uses",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="0: a one-time challenge per download; otherwise one profile serves this many devices",
+                    ),
+                ),
+                ("shared_challenge_days", models.PositiveIntegerField(default=30)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='ScepChallenge',
+            name="ScepChallenge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(choices=[('enroll', 'Enroll'), ('renew', 'Renew')], default='enroll', max_length=10)),
-                ('secret_hash', models.BinaryField(unique=True)),
-                ('secret_encrypted', models.BinaryField(null=True)),
-                ('bound_key', models.TextField(blank=True, help_text='the enrollment it renews; empty: any new one')),
-                ('max_uses', models.PositiveIntegerField(default=1)),
-                ('uses', models.PositiveIntegerField(default=0)),
-                ('used_key_hash', models.BinaryField(help_text='SHA-256 of the public key that used it last', null=True)),
-                ('used_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('profile', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='challenges', to='enrollment.enrollmentprofile')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("enroll", "Enroll"), ("renew", "Renew")], default="enroll", max_length=10
+                    ),
+                ),
+                ("secret_hash", models.BinaryField(unique=True)),
+                ("secret_encrypted", models.BinaryField(null=True)),
+                ("bound_key", models.TextField(blank=True, help_text="the enrollment it renews; empty: any new one")),
+                ("max_uses", models.PositiveIntegerField(default=1)),
+                ("uses", models.PositiveIntegerField(default=0)),
+                (
+                    "used_key_hash",
+                    models.BinaryField(help_text="SHA-256 of the public key that used it last", null=True),
+                ),
+                ("used_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="challenges",
+                        to="enrollment.enrollmentprofile",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'SCEP challenge',
-                'ordering': ['-id'],
+                "verbose_name": "SCEP challenge",
+                "ordering": ["-id"],
             },
         ),
     ]

@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import transaction
 
 from devices import inventory
-from devices.inventory.answers import REMOVED
 from devices.models import (
     Answer,
     AvailableUpdate,
@@ -19,6 +18,7 @@ from devices.models import (
     InstalledProfile,
 )
 from devices.platforms import platform_of, version_parts
+from devices.redaction import REDACTED
 from tests.factories import make_channel, make_device
 
 pytestmark = pytest.mark.django_db
@@ -261,10 +261,10 @@ def test_no_secret_lands_in_an_answer():
     }
     store("SecurityInfo", told(channel, {"SecurityInfo": secrets}))
     assert Answer.objects.get().content == {
-        "FDE_PersonalRecoveryKeyCMS": REMOVED,
+        "FDE_PersonalRecoveryKeyCMS": REDACTED,
         "FDE_PersonalRecoveryKeyDeviceKey": "C02",
-        "UnlockToken": REMOVED,
-        "Nested": [{"AdminPassword": REMOVED, "PIN": REMOVED, "BypassCode": REMOVED}],
+        "UnlockToken": REDACTED,
+        "Nested": [{"AdminPassword": REDACTED, "PIN": REDACTED, "BypassCode": REDACTED}],
         "PasscodePresent": True,
     }
 
