@@ -29,7 +29,6 @@ def prepare() -> None:
     # The addresses are fixed here so that the tests, the web server and the Celery worker all know the same ones.
     port = free_port(0)
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "mdm_project.settings",
         "ESPALIER_ENV": "development",
         "SECRET_KEY": "only for tests",
         "ENCRYPTION_KEYS": "0" * 63 + "1",
