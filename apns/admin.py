@@ -28,7 +28,7 @@ from apns.models import PushCertificate, PushCertificateRequest
 from devices.models import Enrollment
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import ConsoleAdmin
+from mdm_project.console import ConsoleAdmin, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
@@ -129,7 +129,7 @@ class PushCertificateAdmin(ConsoleAdmin):
         return self._upload(request, certificate.name, self.route("change", certificate.pk), context, initial)
 
     def _upload(self, request, title: str, back: str, context: dict | None = None, initial: dict | None = None):
-        form = PushCertificateForm(request.POST or None, request.FILES or None, initial=initial)
+        form = PushCertificateForm(*submitted(request), initial=initial)
         context = {"title": title, "form": form, "back": self.route("changelist"), **(context or {})}
         context["may_force"] = False
         if request.method == "POST" and form.is_valid():

@@ -21,7 +21,7 @@ from devices.console.forms import ReasonForm
 from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status
-from mdm_project.console import LongListAdmin
+from mdm_project.console import LongListAdmin, submitted
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import EspalierError, UnreadablePlist
 from mdm_project.templatetags.console import age
@@ -86,7 +86,7 @@ class CommandAdmin(LongListAdmin):
 
     def get_changelist_instance(self, request):
         changelist = super().get_changelist_instance(request)
-        _attach_counts(changelist.result_list)
+        _attach_counts(changelist.result_list, request.user)
         return changelist
 
     @display(description="Command", ordering="request_type")
@@ -150,7 +150,7 @@ class CommandAdmin(LongListAdmin):
         command = self._command(request, pk)
         waiting = QueuedCommand.objects.visible_to(request.user).filter(command=command).waiting()
         address = self.route("change", pk)
-        form = ReasonForm(request.POST or None)
+        form = ReasonForm(submitted(request)[0])
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
             number = cancel_commands(waiting, actor=Actor.staff(request.user), reason=reason)
@@ -223,7 +223,7 @@ class CommandAdmin(LongListAdmin):
         return self.done(request, f"{queued.command.request_type} asked again.", address)
 
 
-def _attach_counts(commands) -> None:
+def _attach_counts(commands, user) -> None:
     """Give the commands of a page their counts by state, and the device of those with one target: two statements."""
     by_id = {command.pk: command for command in commands}
     for command in commands:
@@ -232,8 +232,8 @@ def _attach_counts(commands) -> None:
     for pk, state, number in rows.annotate(number=Count("id")):
         by_id[pk].counts[State(state).name.lower()] = number
     single = [command.pk for command in commands if command.target_count == 1]
-    targets = QueuedCommand.objects.filter(command__in=single).select_related("channel__device").order_by("id")
-    for queued in targets:
+    targets = QueuedCommand.objects.visible_to(user).filter(command__in=single).select_related("channel__device")
+    for queued in targets.order_by("id"):
         by_id[queued.command_id].only_device = queued.channel.device
 
 

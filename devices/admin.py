@@ -29,7 +29,7 @@ from devices.rejections import excerpt_context
 from devices.services import revoke_identity
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import ConsoleAdmin, LongListAdmin, ReadOnlyAdmin
+from mdm_project.console import ConsoleAdmin, LongListAdmin, ReadOnlyAdmin, submitted
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import EspalierError
 from mdm_project.platforms import icon_of, system_words
@@ -384,7 +384,7 @@ class IdentityAdmin(LongListAdmin):
             raise PermissionDenied
         identity = get_object_or_404(Identity, pk=pk)
         address = self.route("change", pk)
-        form = ReasonForm(request.POST or None)
+        form = ReasonForm(submitted(request)[0])
         if request.method == "POST" and form.is_valid():
             try:
                 revoke_identity(identity, actor=Actor.staff(request.user), reason=form.cleaned_data["reason"])

@@ -23,7 +23,7 @@ from unfold.widgets import (
 
 from devices.timeline import record_event
 from mdm_project import status, tokens
-from mdm_project.console import ConsoleAdmin, LongListAdmin
+from mdm_project.console import ConsoleAdmin, LongListAdmin, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.models import ApiToken, SignIn, User
 from mdm_project.templatetags.console import age
@@ -220,7 +220,7 @@ class ApiTokenAdmin(ConsoleAdmin):
         """Make a token for oneself, and show its text this once."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = TokenForm(request.POST or None)
+        form = TokenForm(submitted(request)[0])
         context = {"title": "New API token", "form": form, "back": self.route("changelist")}
         if request.method != "POST" or not form.is_valid():
             return self.page(request, "console/token_add.html", context)

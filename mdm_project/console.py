@@ -145,6 +145,11 @@ class LongListAdmin(ReadOnlyAdmin):
     paginator = InfinitePaginator
 
 
+def submitted(request: HttpRequest) -> tuple:
+    """Return data and files for a form: those of a POST, even an empty one, and nothing for a form to be shown."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
 class Echo:
     """A file that hands back what is written to it."""
 

@@ -14,6 +14,7 @@ from devices.models import Channel, Device, Enrollment, Person
 from devices.services import assign_person, set_asset_tag
 from devices.timeline import Actor
 from enrollment.services import renew_identity
+from mdm_project.console import submitted
 from mdm_project.errors import EspalierError
 from mdm_project.platforms import icon_of, system_words
 
@@ -150,7 +151,7 @@ class DevicePages:
         device = page.find_device(request.user, pk)
         person = person_choice(device.person) if device.person else ""
         initial = {"asset_tag": device.asset_tag, "person": person}
-        form = DeviceForm(request.POST or None, initial=initial, people_url=self.route("people"))
+        form = DeviceForm(submitted(request)[0], initial=initial, people_url=self.route("people"))
         address = self.route("change", device.pk)
         if request.method == "POST" and form.is_valid():
             actor = Actor.staff(request.user)

@@ -1,0 +1,201 @@
+"""Who may open and do what in the console, as one table: address, method, and the answer to each role."""
+
+import hashlib
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from apns.models import PushCertificateRequest
+from commands.models import QueuedCommand
+from devices.models import Device, Event, Identity, RejectedMessage
+from mdm_project import tokens
+from tests import factories
+from tests.factories import make_staff
+
+ROLES = ("anonymous", "nobody", "viewer", "operator", "superuser")
+SIGN_IN, NO, YES, DONE, NONE = 302, 403, 200, 302, 404
+
+# name of the page, its arguments, method, answers in the order of ROLES.
+TABLE = [
+    ("index", (), "GET", (SIGN_IN, YES, YES, YES, YES)),
+    ("search", (), "GET", (SIGN_IN, YES, YES, YES, YES)),
+    ("devices_device_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_change", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_live", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_add", (), "GET", (SIGN_IN, NO, NO, NO, NO)),
+    ("devices_device_delete", ("device",), "GET", (SIGN_IN, NO, NO, NO, NO)),
+    ("devices_device_picker", ("device",), "GET", (SIGN_IN, NO, NO, YES, YES)),
+    ("devices_device_command", ("device", "=DeviceLock"), "GET", (SIGN_IN, NO, NO, YES, YES)),
+    ("devices_device_command", ("device", "=ProfileList"), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("devices_device_refresh", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("devices_device_renew", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("devices_device_edit", ("device",), "GET", (SIGN_IN, NO, NO, YES, YES)),
+    ("devices_device_edit", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("devices_device_people", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
+    ("commands_command_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("commands_command_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("commands_command_change", ("command",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("commands_command_cancel", ("command",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("commands_command_retry", ("command",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("commands_command_target", ("queued",), "GET", (SIGN_IN, NONE, YES, YES, YES)),
+    ("commands_command_cancel_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("commands_command_retry_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("devices_person_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_person_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_event_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_event_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_rejectedmessage_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_rejectedmessage_change", ("rejected",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_identity_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_identity_change", ("identity",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_identity_revoke", ("identity",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_certificateauthority_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_certificateauthority_change", ("authority",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("apns_pushcertificate_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("apns_pushcertificate_change", ("certificate",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("apns_pushcertificate_change", ("certificate",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("apns_pushcertificate_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("apns_pushcertificate_request", (), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("apns_pushcertificate_request_file", ("request",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("enrollment_enrollmentprofile_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("enrollment_enrollmentprofile_change", ("profile",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("enrollment_enrollmentprofile_change", ("profile",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("enrollment_enrollmentprofile_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("mdm_project_user_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("mdm_project_user_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("auth_group_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("mdm_project_apitoken_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("mdm_project_apitoken_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("mdm_project_apitoken_change", ("token",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("mdm_project_apitoken_revoke", ("token",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("mdm_project_signin_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+]
+IDS = [
+    f"{method} {name}{''.join(part for part in arguments if part[0] == '=')}" for name, arguments, method, _ in TABLE
+]
+BODIES = {
+    "commands_command_cancel": {"reason": "no longer needed"},
+    "devices_identity_revoke": {"reason": "lost"},
+}
+
+
+@pytest.fixture
+def rows(db) -> dict:
+    """A device with a failed command, and one row of everything else that has a page."""
+    factories.make_push_certificate()
+    channel = factories.make_channel()
+    factories.make_enrollment_profile(slug="way-in")
+    channel.enrollment.__class__.objects.filter(pk=channel.enrollment_id).update(profile_slug="way-in")
+    identity = factories.make_identity(channel.enrollment_key)
+    queued = factories.make_queued(channel)
+    factories.make_report(channel, status="Error", queued=queued)
+    digest = hashlib.sha256(b"refused").digest()
+    rejected = RejectedMessage.objects.create(
+        path="/mdm/connect", status=403, code="refused", reason="not pinned", size_bytes=1, body_hash=digest
+    )
+    request = PushCertificateRequest.objects.create(csr_pem="csr", key_encrypted=b"", key_hash=digest)
+    token, _text = tokens.create_token(make_staff(is_superuser=True), "script")
+    return {
+        "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
+        "authority": identity.authority_id, "rejected": rejected.pk, "request": request.pk, "token": token.pk,
+        "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
+        "profile": factories.make_enrollment_profile().pk,
+    }  # fmt: skip
+
+
+def address_of(name: str, arguments: tuple, rows: dict) -> str:
+    values = [part[1:] if part[0] == "=" else rows[part] for part in arguments]
+    return reverse(f"admin:{name}", args=values)
+
+
+@pytest.mark.parametrize(("name", "arguments", "method", "answers"), TABLE, ids=IDS)
+def test_every_page_answers_each_role_as_the_table_says(sign_in, rows, name, arguments, method, answers):
+    address = address_of(name, arguments, rows)
+    for role, expected in zip(ROLES, answers, strict=True):
+        client = sign_in(role)
+        response = client.get(address) if method == "GET" else client.post(address, BODIES.get(name, {}))
+        assert response.status_code == expected, (role, response.status_code)
+        if role == "anonymous":
+            assert response["Location"].startswith("/console/login/")
+
+
+def test_every_page_of_the_console_is_in_the_table():
+    covered = {name for name, *_ in TABLE}
+    # Django's own pages for what only superusers change, and pages that the console does not offer.
+    by_django = {"history", "delete", "add", "change", "view_on_site", "csv", "password_change"}
+    missing = [
+        pattern.name
+        for model, model_admin in admin.site._registry.items()
+        for pattern in model_admin.get_urls()
+        if pattern.name
+        and pattern.name not in covered
+        and pattern.name.removeprefix(f"{model._meta.app_label}_{model._meta.model_name}_") not in by_django
+    ]
+    assert [name for name in missing if not name.startswith("auth_user_password")] == []
+
+
+def test_a_viewer_sees_actions_that_say_why_they_are_off(sign_in, rows):
+    page = sign_in("viewer").get(address_of("devices_device_change", ("device",), rows)).content.decode()
+    assert "You may look at devices but not send commands" in page
+    assert 'aria-disabled="true"' in page
+    assert "devices/device/{}/refresh/".format(rows["device"]) not in page
+
+
+def test_raw_reports_need_a_permission_of_their_own(sign_in, rows):
+    address = address_of("devices_device_change", ("device",), rows)
+    assert sign_in("operator").get(address, {"tab": "raw"}).status_code == NO
+    assert sign_in("operator", "devices.view_raw_reports").get(address, {"tab": "raw"}).status_code == YES
+
+
+def test_commands_are_hidden_on_the_device_page_from_who_may_not_see_them(client, rows):
+    client.force_login(make_staff("devices.view_device"))
+    address = address_of("devices_device_change", ("device",), rows)
+    assert 'id="live"' not in client.get(address).content.decode()
+    assert client.get(address, {"tab": "commands"}).status_code == NO
+
+
+def test_who_may_not_see_devices_does_not_learn_their_names_elsewhere(client, rows):
+    device = Device.objects.get(pk=rows["device"])
+    Event.objects.create(device=device, kind="enrolled", summary="enrolled")
+    client.force_login(make_staff("commands.view_command", "devices.view_event", "devices.view_rejectedmessage"))
+    for name in ("commands_command_changelist", "devices_event_changelist", "devices_rejectedmessage_changelist"):
+        assert device.serial_number not in client.get(reverse(f"admin:{name}")).content.decode()
+
+
+def test_a_bulk_command_needs_the_permission_even_when_it_is_posted_by_hand(sign_in, rows):
+    body = {"action": "send_command", "_selected_action": [rows["device"]], "command": "ProfileList", "confirmed": "1"}
+    before = QueuedCommand.objects.count()
+    sign_in("viewer").post(reverse("admin:devices_device_changelist"), body)
+    assert QueuedCommand.objects.count() == before
+
+
+def test_whoever_edits_accounts_without_being_superuser_gives_no_rights_and_touches_no_superuser(client, db):
+    client.force_login(make_staff("mdm_project.view_user", "mdm_project.change_user"))
+    other, boss = make_staff(), make_staff(is_superuser=True)
+    body = {
+        "username": other.username,
+        "is_superuser": "on",
+        "is_staff": "on",
+        "is_active": "on",
+        "email": "x@y.example",
+    }
+    client.post(reverse("admin:mdm_project_user_change", args=[other.pk]), body)
+    other.refresh_from_db()
+    assert (other.email, other.is_superuser) == ("x@y.example", False)
+    assert client.post(reverse("admin:mdm_project_user_change", args=[boss.pk]), body).status_code == NO
+    passwords = {"password1": "a-new-password-1", "password2": "a-new-password-1"}
+    assert client.post(reverse("admin:auth_user_password_change", args=[boss.pk]), passwords).status_code == NO
+
+
+def test_staff_see_only_their_own_api_tokens(client, rows):
+    client.force_login(make_staff("mdm_project.view_apitoken"))
+    assert client.get(reverse("admin:mdm_project_apitoken_change", args=[rows["token"]])).status_code == NONE
+    assert client.post(reverse("admin:mdm_project_apitoken_revoke", args=[rows["token"]])).status_code == NONE
+
+
+def test_revoking_an_identity_ends_it_with_the_reason(console, rows):
+    console.post(reverse("admin:devices_identity_revoke", args=[rows["identity"]]), {"reason": "stolen"})
+    identity = Identity.objects.get(pk=rows["identity"])
+    assert (identity.is_active, identity.end_reason) == (False, "revoked: stolen")
