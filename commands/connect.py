@@ -6,6 +6,7 @@ device from the next: a report that cannot be parsed but names its device and st
 """
 
 import logging
+from typing import NoReturn
 
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from devices.identity import Presented
 from devices.keys import ChannelKey, channel_key
 from devices.models import Channel
 from mdm_project import plist
+from mdm_project.connections import django_connection
 from mdm_project.crypto import CannotDecrypt, seal_body, unseal
 from mdm_project.errors import BadRequest, Refused, UnreadablePlist
 from mdm_project.kicker import Kicker
@@ -97,23 +99,34 @@ def _store(key: ChannelKey, identity: Presented, report: dict, status: str, body
     return turn
 
 
+@django_connection()
 def _admit_or_refuse(key: ChannelKey, identity: Presented) -> None:
     """The statement found no pinned channel: open what may be opened (renewed identity, new user), or say why not."""
     if channels.pin_renewed_identity(key, identity):
         return
     if channels.open_user_channel(key, identity):
         return
+    _refuse(key, identity)
+
+
+@django_connection()
+def _refuse(key: ChannelKey, identity: Presented) -> NoReturn:
     raise NotPinned(channels.explain_refusal(key, identity))
+
+
+@django_connection()
+def _revive_push(turn: hot_path.Turn) -> None:
+    channels.revive_push(turn.channel_id)
 
 
 def _next_command(turn, key: ChannelKey, identity: Presented, *, offer_not_now: bool) -> bytes:
     for _ in range(MAX_QUARANTINED_IN_A_ROW):
         if turn is None:
-            raise NotPinned(channels.explain_refusal(key, identity))
+            _refuse(key, identity)
         if turn.channel_state == DISABLED:
             raise Unenrolled("this device is not enrolled any more")
         if turn.is_push_gone:
-            channels.revive_push(turn.channel_id)
+            _revive_push(turn)
         if turn.queued_id is None:
             return b""
         try:
@@ -124,6 +137,7 @@ def _next_command(turn, key: ChannelKey, identity: Presented, *, offer_not_now: 
     return b""
 
 
+@django_connection()
 def _quarantine(turn: hot_path.Turn, error: CannotDecrypt) -> None:
     """Take a command that cannot be built out of the queue, so that those behind it go on."""
     logger.error("command %s is quarantined: %s", turn.command_uuid, error.detail)

@@ -9,14 +9,15 @@ A refusal here is 400 or 403: 401 would make the device remove its enrollment.
 import hashlib
 import ipaddress
 import time
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography import x509
 from django.conf import settings
 
 from devices.models import CertificateAuthority
 from mdm_project import cms, pki
+from mdm_project.connections import django_connection
 from mdm_project.errors import BadRequest
 
 AUTHORITIES_LIFETIME_S = 10
@@ -36,8 +37,7 @@ class ExpiredCertificate(BadRequest):
     code = "expired_certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """A certificate whose chain is verified: its fingerprint, end of validity (Unix seconds) and authority."""
 
     fingerprint: bytes
@@ -47,7 +47,7 @@ class Presented:
 
 
 _verified: dict[bytes, Presented] = {}
-_authorities: tuple[float, list] = (0.0, [])
+_authorities: tuple[float, dict[int, x509.Certificate]] = (0.0, {})
 
 
 def presented_identity(environ: dict, body: bytes) -> Presented:
@@ -92,10 +92,10 @@ def verified(der: bytes) -> Presented:
     """Return what is known of a certificate once its chain is verified; raise UntrustedCertificate."""
     fingerprint = hashlib.sha256(der).digest()
     known = _verified.get(fingerprint)
-    if known is not None and known.authority_id in _trusted_ids():
+    if known is not None and known.authority_id in _trusted():
         return known
     certificate = _load(der)
-    issuers = (pk for pk, authority in _trusted() if pki.issued_by(certificate, authority))
+    issuers = (pk for pk, authority in _trusted().items() if pki.issued_by(certificate, authority))
     authority_id = next(issuers, None)
     if authority_id is None:
         raise UntrustedCertificate("the client certificate was not issued by an authority this server trusts")
@@ -113,24 +113,26 @@ def _load(der: bytes) -> x509.Certificate:
         raise UntrustedCertificate("the client certificate cannot be read") from error
 
 
-def _trusted() -> list[tuple[int, x509.Certificate]]:
-    """The trusted authorities, read at most every few seconds by a process."""
+def _trusted() -> dict[int, x509.Certificate]:
+    """The trusted authorities by id, read at most every few seconds by a process."""
     global _authorities
     loaded_at, authorities = _authorities
     now = time.monotonic()
     if not authorities or now - loaded_at > AUTHORITIES_LIFETIME_S:
-        rows = CertificateAuthority.objects.filter(is_trusted=True).values_list("id", "certificate_pem")
-        authorities = [(pk, x509.load_pem_x509_certificate(pem.encode())) for pk, pem in rows]
+        authorities = _load_trusted()
         _authorities = (now, authorities)
     return authorities
 
 
-def _trusted_ids() -> set[int]:
-    return {pk for pk, _ in _trusted()}
+@django_connection()
+def _load_trusted() -> dict[int, x509.Certificate]:
+    rows = CertificateAuthority.objects.exclude(kind=CertificateAuthority.Kind.SIGNER).filter(is_trusted=True)
+    pems = rows.order_by("-is_issuing", "-id").values_list("id", "certificate_pem")
+    return {pk: x509.load_pem_x509_certificate(pem.encode()) for pk, pem in pems}
 
 
 def forget_cached() -> None:
     """Drop what this process remembers of authorities and chains (after a change of trust, and in tests)."""
     global _authorities
-    _authorities = (0.0, [])
+    _authorities = (0.0, {})
     _verified.clear()

@@ -5,7 +5,6 @@ they are loaded. Nothing is lost when Redis is down or a worker dies: the row st
 handler may therefore see a payload twice.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -14,13 +13,12 @@ from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, FloatField, Q, Value
 from django.db.models.functions import Now, Power
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerError
-from redis import RedisError
 
 from devices.isolation import work_isolated
 from devices.models import Outbox
+from mdm_project.kicker import Kicker
 
-logger = logging.getLogger(__name__)
+_drainer = Kicker("devices.drain_outbox")
 
 MAX_ATTEMPTS = 8
 # After the first failure 40 s from the beginning, then four times that, until after 45 hours it is left to people.
@@ -49,17 +47,8 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
 def post(kind: str, payload: dict) -> Outbox:
     """Write a row in the running transaction and have it drained once that is committed."""
     row = Outbox.objects.create(kind=kind, payload=payload)
-    transaction.on_commit(_kick)
+    transaction.on_commit(_drainer.kick)
     return row
-
-
-def _kick() -> None:
-    from devices.tasks import drain_outbox
-
-    try:
-        drain_outbox.apply_async(expires=30)
-    except (BrokerError, RedisError, OSError) as error:
-        logger.warning("workers could not be told of the outbox (%s); beat will find it", type(error).__name__)
 
 
 def drain(limit: int = 500) -> int:

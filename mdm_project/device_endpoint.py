@@ -9,13 +9,14 @@ import logging
 from http.client import responses
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
 from commands.connect import answer_report
 from devices.identity import presented_identity
 from devices.rejections import EXCERPT_BYTES, keep_rejected
 from enrollment.checkin import answer_check_in
+from mdm_project.connections import django_connection
 from mdm_project.errors import EspalierError, TooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -52,9 +53,6 @@ def device_endpoint(environ, start_response):
     except (DatabaseError, PoolTimeout) as error:
         logger.warning("the database failed a device: %s", type(error).__name__)
         return _plain(start_response, 503, "try again later")
-    finally:
-        if connection.connection is not None:
-            connection.close()
     start_response(
         "200 OK" if status == 200 else f"{status} {responses[status]}",
         [("Content-Type", content_type), ("Content-Length", str(len(body)))],
@@ -67,7 +65,8 @@ def _answer(request: _Request) -> tuple[int, str, bytes]:
     _read_body(request)
     identity = presented_identity(environ, request.body)
     if environ.get("CONTENT_TYPE", "").startswith(CHECK_IN_TYPE):
-        return answer_check_in(request.body, identity)
+        with django_connection():
+            return answer_check_in(request.body, identity)
     return 200, XML_HEADERS[1], answer_report(request.body, identity)
 
 
@@ -102,8 +101,8 @@ def _refuse(request: _Request, error: EspalierError, start_response):
         return _plain(start_response, 503, error.detail)
     if error.status >= 500:
         logger.error("a device got %s: %s", error.status, error.detail)
-    keep_rejected(request.environ, request.body, request.size_bytes, error)
-    connection.close()
+    with django_connection():
+        keep_rejected(request.environ, request.body, request.size_bytes, error)
     # Nothing may ever turn into 401 here, whatever an error class says.
     return _plain(start_response, 403 if error.status == 401 else error.status, error.detail)
 

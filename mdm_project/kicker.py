@@ -15,7 +15,7 @@ from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.2
 PAUSE_AFTER_FAILURE_S = 2.0
 MESSAGE_LIFETIME_S = 30
 

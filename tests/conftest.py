@@ -3,6 +3,8 @@
 import pytest
 from django.test.utils import setup_databases, teardown_databases
 
+from commands.hot_path import CONNECTIONS
+
 pytest_plugins = ["tests.servers"]
 
 
@@ -12,5 +14,6 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
     with django_db_blocker.unblock():
         config = setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield
+    CONNECTIONS.close_idle()
     with django_db_blocker.unblock():
         teardown_databases(config, verbosity=0)
