@@ -18,6 +18,8 @@ from mdm_project.errors import BadRequest
 MAX_REQUEST_BYTES = 32 * 1024
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
+# Names have seven levels at most; asn1crypto, which reads them whole, follows any number by recursion.
+MAX_DEPTH = 16
 
 _CHALLENGE_PASSWORD = bytes.fromhex("2a864886f70d010907")
 _EXTENSION_REQUEST = bytes.fromhex("2a864886f70d01090e")
@@ -64,7 +66,9 @@ def read_request(der: bytes) -> CertificateRequest:
 
 
 def _read(der: bytes) -> CertificateRequest:
-    info, algorithm, signature = ber.children(der, ber.only(der))
+    root = ber.only(der)
+    _check_depth(der, root)
+    info, algorithm, signature = ber.children(der, root)
     _version, subject, public_key_info, *attributes = ber.children(der, info)
     key = load_der_public_key(der[public_key_info.at : public_key_info.following])
     _check_key(key)
@@ -82,6 +86,14 @@ def _read(der: bytes) -> CertificateRequest:
         der[public_key_info.at : public_key_info.following],
         _text(found.get(_CHALLENGE_PASSWORD)),
     )
+
+
+def _check_depth(der: bytes, node: ber.Node, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise ber.Malformed("nested too deeply")
+    if node.tag & 0x20:
+        for child in ber.children(der, node, node.tag):
+            _check_depth(der, child, depth + 1)
 
 
 def _check_key(key) -> None:
@@ -116,6 +128,7 @@ def _subject_alt_name(extensions: bytes | None) -> bytes | None:
         kind, *_critical, value = ber.children(extensions, extension)
         if ber.content(extensions, kind, ber.OID) == _SUBJECT_ALT_NAME:
             encoded = ber.content(extensions, value, ber.OCTETS)
+            _check_depth(encoded, ber.only(encoded))
             asn1_x509.GeneralNames.load(encoded, strict=True).native  # noqa: B018 - reads all of it, or raises
             return encoded
     return None

@@ -51,7 +51,7 @@ def open_enveloped(der: bytes, recipients: list[Recipient]) -> Opened:
     """Decrypt a message that is encrypted to one of the recipients; raises CannotOpen."""
     try:
         return _open(der, recipients)
-    except (ValueError, TypeError, KeyError):  # asn1crypto has all three for messages that are malformed
+    except (ValueError, TypeError, KeyError, RecursionError):  # asn1crypto has them all for malformed messages
         raise CannotOpen("The encrypted message cannot be opened.") from None
 
 
