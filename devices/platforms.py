@@ -35,9 +35,14 @@ _HARDWARE = re.compile(r"[A-Za-z]+\d+,\d+")
 _VERSION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})*)")
 
 
-def platform_of(*names: str) -> str:
-    """Return the platform of the first of these hardware or model names that tells it, "" when none does."""
+def platform_of(*names) -> str:
+    """Return the platform of the first of these hardware or model names that tells it, "" when none does.
+
+    Names come as a device sent them: absent ones and those that are no text tell nothing.
+    """
     for name in names:
+        if not isinstance(name, str):
+            continue
         squeezed = name.replace(" ", "").lower()
         for prefix, platform in _BY_PREFIX:
             if squeezed.startswith(prefix):
