@@ -2,6 +2,7 @@
 
 from devices.models.authority import CertificateAuthority, Identity
 from devices.models.device import Channel, ChannelContact, Device, Enrollment, Person
+from devices.models.group import AttributeValue, CustomAttribute, Group, Membership, Tag
 from devices.models.inventory import (
     Answer,
     AvailableUpdate,
@@ -14,19 +15,24 @@ from devices.models.secret import EscrowedSecret
 
 __all__ = [
     "Answer",
+    "AttributeValue",
     "AvailableUpdate",
     "CertificateAuthority",
     "Channel",
     "ChannelContact",
+    "CustomAttribute",
     "Device",
     "Enrollment",
     "EscrowedSecret",
     "Event",
+    "Group",
     "Identity",
     "InstalledApplication",
     "InstalledCertificate",
     "InstalledProfile",
+    "Membership",
     "Outbox",
     "Person",
     "RejectedMessage",
+    "Tag",
 ]
