@@ -6,7 +6,7 @@ import sys
 
 from bench.faults import faults
 from bench.pushes import pushes
-from bench.run import Options, Run, emit, machine, note
+from bench.run import Options, Run, emit, keep_output_for_results, machine, note
 from bench.stage import Stage, StageError
 from bench.throughput import ceiling, cycle, idle
 from bench.work import enqueue, enrollment, interpretation
@@ -27,16 +27,13 @@ def main() -> int:
     """Run what was asked for; return the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names, options = arguments()
+    keep_output_for_results()
     try:
-        with Stage() as stage:
+        with Stage() as stage, Run(stage, options) as run:
             emit("machine", **machine(), **vars(options))
-            run = Run(stage, options)
-            try:
-                for name in names:
-                    note(name)
-                    BENCHMARKS[name](run)
-            finally:
-                run.fleet.close()
+            for name in names:
+                note(name)
+                BENCHMARKS[name](run)
     except StageError as error:
         note(str(error))
         return 1

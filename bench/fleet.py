@@ -86,7 +86,7 @@ def _certificate(name: str, public_key, issuer: x509.Name, issuer_key, *, is_aut
 
 
 class Fleet:
-    """The devices and their authority; made in parallel, without touching the database."""
+    """The devices and their authority; made in parallel, without touching the database. A context manager."""
 
     def __init__(self, size: int):
         self._pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
@@ -98,9 +98,11 @@ class Fleet:
         self._ca_key_pem = ca_key_pem
         self.members = self.make_members(size, 0)
         self.speech = messages.Speech(self.members[0].certificate_der)
-        self._signatures: dict[tuple[int, bytes], bytes] = {}
 
-    def close(self) -> None:
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *_exc_info) -> None:
         self._pool.shutdown()
 
     def make_members(self, size: int, first: int) -> list[Member]:

@@ -5,12 +5,13 @@ import os
 import platform
 import sys
 import time
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from bench.fleet import Fleet, enroll_directly
 from bench.generator import Outcome
-from bench.stage import Stage
+from bench.stage import PRODUCT, Stage, Web
 
 
 @dataclass
@@ -30,26 +31,44 @@ class Options:
     fault_think_s: float = 0.0
 
 
-@dataclass
 class Run:
-    """What a benchmark needs."""
+    """What a benchmark needs, as a context manager."""
 
-    stage: Stage
-    options: Options
-    fleet: Fleet = field(init=False)
-    topic: str = ""
+    def __init__(self, stage: Stage, options: Options):
+        self.stage = stage
+        self.options = options
+        self._running = ExitStack()
+        self._webs: dict[str, Web] = {}
 
-    def __post_init__(self):
+    def __enter__(self) -> "Run":
+        try:
+            self._prepare()
+        except BaseException:
+            self._running.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        return self._running.__exit__(*exc_info)
+
+    def _prepare(self) -> None:
         from apns.certificates import store_push_certificate
         from devices.timeline import SYSTEM
 
         began_at = time.perf_counter()
-        self.fleet = Fleet(self.options.devices)
+        self.fleet = self._running.enter_context(Fleet(self.options.devices))
         push = self.stage.push_ca.push_identity()
         store_push_certificate(push.certificate_pem + push.key_pem, actor=SYSTEM)
         self.topic = push.topic
         enroll_directly(self.fleet, self.topic)
         note(f"{self.options.devices} devices with certificates made in {time.perf_counter() - began_at:.1f} s")
+
+    def web(self, application: str = PRODUCT) -> Web:
+        """Return the web server of an application, which runs from its first use to the end of the run."""
+        if application not in self._webs:
+            server = self.stage.web(application, workers=self.options.web_workers)
+            self._webs[application] = self._running.enter_context(server)
+        return self._webs[application]
 
 
 def note(text: str) -> None:
@@ -60,6 +79,13 @@ def note(text: str) -> None:
 def emit(benchmark: str, **values) -> None:
     """Print one result."""
     print(json.dumps({"benchmark": benchmark} | {name: rounded(value) for name, value in values.items()}), flush=True)
+
+
+def keep_output_for_results() -> None:
+    """Send to standard error what child processes print, so that only results are on standard output."""
+    results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = results
 
 
 def rounded(value):

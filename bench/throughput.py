@@ -5,7 +5,6 @@ Product and calibration take turns (A B A B …) and medians are compared, becau
 
 import statistics
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench import messages
@@ -72,10 +71,9 @@ def ceiling(run: Run) -> None:
     """How many requests per second generator and web server manage together when the application does nothing."""
     for mode in IDENTITY_MODES:
         scripts = run.fleet.scripts(mode, {})
-        with run.stage.web(TRIVIAL, workers=run.options.web_workers) as web:
-            side = Side(web, run.stage.postgres_pid())
-            _warm_up(run, side, scripts)
-            side.play(_timed(run, side, scripts))
+        side = Side(run.web(TRIVIAL), run.stage.postgres_pid())
+        _warm_up(run, side, scripts)
+        side.play(_timed(run, side, scripts))
         emit("loadgen_ceiling", identity=mode, **side.figures())
 
 
@@ -83,13 +81,13 @@ def idle(run: Run) -> None:
     """A device asks and there is nothing to do."""
     for mode in IDENTITY_MODES:
         scripts = run.fleet.scripts(mode, {})
-        with _Sides(run) as (product, calibration):
-            for side in (product, calibration):
-                _warm_up(run, side, scripts)
-            for _ in range(run.options.rounds):
-                product.play(_timed(run, product, scripts))
-                calibration.play(_timed(run, calibration, scripts))
-                _tell(product, calibration)
+        product, calibration = _sides(run)
+        for side in (product, calibration):
+            _warm_up(run, side, scripts)
+        for _ in range(run.options.rounds):
+            product.play(_timed(run, product, scripts))
+            calibration.play(_timed(run, calibration, scripts))
+            _tell(product, calibration)
         _emit_comparison("idle", mode, product, calibration, IDLE_TARGET)
 
 
@@ -99,16 +97,16 @@ def cycle(run: Run) -> None:
     for mode in IDENTITY_MODES:
         scripts = run.fleet.scripts(mode, commands)
         in_database: Counter = Counter()
-        with _Sides(run) as (product, calibration):
-            for side in (product, calibration):
-                _warm_up(run, side, [Script(script.opening) for script in scripts])
-            for _ in range(run.options.rounds):
-                queue_questions(commands)
-                product.play(Plan(product.web.port, scripts, run.options.connections))
-                in_database.update(found_in_database(commands))
-                clear_queues()
-                calibration.play(Plan(calibration.web.port, scripts, run.options.connections, is_scripted=True))
-                _tell(product, calibration)
+        product, calibration = _sides(run)
+        for side in (product, calibration):
+            _warm_up(run, side, [Script(script.opening) for script in scripts])
+        for _ in range(run.options.rounds):
+            queue_questions(commands)
+            product.play(Plan(product.web.port, scripts, run.options.connections))
+            in_database.update(found_in_database(commands))
+            clear_queues()
+            calibration.play(Plan(calibration.web.port, scripts, run.options.connections, is_scripted=True))
+            _tell(product, calibration)
         _emit_comparison(
             "cycle", mode, product, calibration, CYCLE_TARGET,
             cycles_per_s=statistics.median(o.delivered / o.elapsed_s for o in product.outcomes),
@@ -117,22 +115,10 @@ def cycle(run: Run) -> None:
         )  # fmt: skip
 
 
-class _Sides:
+def _sides(run: Run) -> tuple[Side, Side]:
     """Product and calibration, each under its own web server, running at the same time."""
-
-    def __init__(self, run: Run):
-        self.run = run
-
-    def __enter__(self) -> tuple[Side, Side]:
-        stage, workers = self.run.stage, self.run.options.web_workers
-        with ExitStack() as stack:
-            webs = [stack.enter_context(stage.web(name, workers=workers)) for name in (PRODUCT, CALIBRATION)]
-            self.stack = stack.pop_all()
-        product, calibration = (Side(web, stage.postgres_pid()) for web in webs)
-        return product, calibration
-
-    def __exit__(self, *exc_info):
-        return self.stack.__exit__(*exc_info)
+    product, calibration = (Side(run.web(name), run.stage.postgres_pid()) for name in (PRODUCT, CALIBRATION))
+    return product, calibration
 
 
 def _timed(run: Run, side: Side, scripts: list[Script]) -> Plan:

@@ -34,10 +34,10 @@ def enrollment(run: Run) -> None:
             for body, line in zip(of_one, lines, strict=True)
         ]
         scripts.append(Script(first, {b"TokenUpdate": second}))
-    with run.stage.web(workers=run.options.web_workers) as web:
-        database, server = used_s(run.stage.postgres_pid()), used_s(web.child.process.pid)
-        outcome = drive(Plan(web.port, scripts, run.options.connections, is_scripted=True))
-        database, server = used_s(run.stage.postgres_pid()) - database, used_s(web.child.process.pid) - server
+    web = run.web()
+    database, server = used_s(run.stage.postgres_pid()), used_s(web.child.process.pid)
+    outcome = drive(Plan(web.port, scripts, run.options.connections, is_scripted=True))
+    database, server = used_s(run.stage.postgres_pid()) - database, used_s(web.child.process.pid) - server
     enrolled = Enrollment.objects.filter(key__in=[m.udid for m in members], state=Enrollment.State.ENROLLED)
     emit(
         "enrollment_storm", identity=MDM_SIGNATURE, devices_per_s=len(members) / outcome.elapsed_s,
