@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from mdm_project.crypto import seal_body, unseal
+from profiles.querysets import ProfileQuerySet, ProfileVersionQuerySet
 
 
 def new_uuid() -> str:
@@ -70,8 +71,11 @@ class Profile(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = ProfileQuerySet.as_manager()
+
     class Meta:
         ordering = ["name", "id"]
+        permissions = [("view_profile_secrets", "Can view passwords and keys in profiles")]
 
     def __str__(self):
         return self.name
@@ -107,6 +111,8 @@ class ProfileVersion(models.Model):
     note = models.TextField(blank=True)
     published_by = models.CharField(max_length=200, blank=True)
     published_at = models.DateTimeField(default=timezone.now)
+
+    objects = ProfileVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

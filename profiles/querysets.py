@@ -1,0 +1,28 @@
+"""Questions about profiles and versions. Whatever staff see or change passes ``visible_to(user)``."""
+
+from django.db import models
+from django.db.models import OuterRef, Subquery
+
+
+class ProfileQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Only what the person may see; the seam where limits to some profiles go."""
+        return self if user.has_perm("profiles.view_profile") else self.none()
+
+    def active(self):
+        return self.filter(is_archived=False)
+
+    def with_latest_version(self):
+        """Annotate the newest version: ``latest_number`` and ``latest_published_at``, None where there is none."""
+        from profiles.models import ProfileVersion
+
+        newest = ProfileVersion.objects.filter(profile=OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            latest_number=Subquery(newest.values("number")[:1]),
+            latest_published_at=Subquery(newest.values("published_at")[:1]),
+        )
+
+
+class ProfileVersionQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        return self if user.has_perm("profiles.view_profile") else self.none()
