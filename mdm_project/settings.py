@@ -168,7 +168,8 @@ DATABASES = {
     "default": {
         **environ.Env.db_url_config(DATABASE_URL or "postgres:///espalier"),
         "ENGINE": "django.db.backends.postgresql",
-        "CONN_HEALTH_CHECKS": False,
+        # One round trip more when a connection is taken, so that nobody is told 503 after PostgreSQL was restarted.
+        "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 0,
     }
 }
