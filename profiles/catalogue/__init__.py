@@ -7,9 +7,12 @@ Apple: github.com/apple/device-management
 """
 
 from profiles.catalogue.availability import Availability, Reason, Target
-from profiles.catalogue.entries import Entry, Key, Kind, Role, Type
+from profiles.catalogue.entries import Entry, Kind
+from profiles.catalogue.json_schema import json_schema
+from profiles.catalogue.keys import Key, Role, Type
 from profiles.catalogue.store import Catalogue, UnknownEntry, catalogue, forget
 from profiles.catalogue.support import SYSTEMS, Support, version_of
+from profiles.catalogue.validation import Problem, errors_of, validate
 
 __all__ = [
     "SYSTEMS",
@@ -18,6 +21,7 @@ __all__ = [
     "Entry",
     "Key",
     "Kind",
+    "Problem",
     "Reason",
     "Role",
     "Support",
@@ -32,7 +36,9 @@ __all__ = [
     "declaration",
     "declaration_envelope",
     "declarations",
+    "errors_of",
     "forget",
+    "json_schema",
     "payload",
     "payload_for",
     "payload_types",
@@ -40,6 +46,7 @@ __all__ = [
     "profile_envelope",
     "status_item",
     "status_items",
+    "validate",
     "version_of",
 ]
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import yaml
 
 from mdm_project.errors import BadRequest
-from profiles.catalogue.entries import Kind, Type
+from profiles.catalogue.entries import Kind
+from profiles.catalogue.keys import Type
 from profiles.catalogue.support import KNOWN_ATTRIBUTES, SYSTEMS
 
 # Folder, what may be in it, and the key of `payload` that names the type.

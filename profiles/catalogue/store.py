@@ -14,7 +14,8 @@ from pathlib import Path
 from django.conf import settings
 
 from mdm_project.errors import NotFound
-from profiles.catalogue.entries import Entry, Kind, StatusReason, Type
+from profiles.catalogue.entries import Entry, Kind, StatusReason
+from profiles.catalogue.keys import Type
 from profiles.catalogue.support import overlay, version_of
 
 # Raised when the files are written differently: data of another format is not read.

@@ -9,7 +9,6 @@ from profiles.catalogue.entries import Kind
 from profiles.catalogue.store import FORMAT, MANIFEST
 from profiles.catalogue.support import version_of
 
-
 _HEAD = ("slug", "type", "file", "os", "apply", "related", "reasons")
 
 

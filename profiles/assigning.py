@@ -1,0 +1,138 @@
+"""Who gets a profile: making, changing and ending assignments, and taking a profile away from everybody.
+
+Each of them records an event and posts `desired_changed`; what that means for devices is computed in profiles.desired.
+"""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from devices import outbox
+from devices.models import Group
+from devices.timeline import Actor, record_event
+from mdm_project.errors import BadRequest
+from profiles.desired import recompute_desired
+from profiles.models import Assignment, Profile, ProfileVersion
+
+State = Assignment.RolloutState
+PLAIN = ("priority", "is_enabled", "stage_hours", "failure_threshold_percent")
+CHANGEABLE = (*PLAIN, "version", "include", "exclude", "stages")
+
+
+@transaction.atomic
+def create_assignment(
+    profile: Profile, *, include: Sequence[Group], actor: Actor, assignment_id: int | None = None, **fields
+) -> Assignment:
+    """Give a profile to the devices of groups; ``fields`` as in CHANGEABLE. With stages it starts with the first one.
+
+    ``assignment_id`` is one that `profiles.plan` reserved, so that the stages hold the devices that were shown.
+    """
+    _refuse_unknown(fields)
+    assignment = Assignment(
+        pk=assignment_id, profile=profile, created_by=actor.name,
+        **{name: fields[name] for name in PLAIN if name in fields},
+    )  # fmt: skip
+    _set_version(assignment, fields.get("version"))
+    assignment.stages = checked_stages(fields.get("stages") or [])
+    if not include:
+        raise BadRequest("an assignment needs a group", fields={"include": "name at least one group"})
+    _check_numbers(assignment)
+    assignment.save(force_insert=True)
+    assignment.include.set(include)
+    assignment.exclude.set(fields.get("exclude") or [])
+    _tell(assignment, actor, "assignment_created", f"{profile.name} assigned to {_names(include)}")
+    return assignment
+
+
+@transaction.atomic
+def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assignment:
+    """Change what is given, as in CHANGEABLE; the rest stays."""
+    _refuse_unknown(fields)
+    assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
+    for name in PLAIN:
+        if name in fields:
+            setattr(assignment, name, fields[name])
+    if "version" in fields:
+        _set_version(assignment, fields["version"])
+    if "stages" in fields:
+        _change_stages(assignment, checked_stages(fields["stages"] or []))
+    if "include" in fields and not fields["include"]:
+        raise BadRequest("an assignment needs a group", fields={"include": "name at least one group"})
+    _check_numbers(assignment)
+    assignment.save()
+    for name in ("include", "exclude"):
+        if name in fields:
+            getattr(assignment, name).set(fields[name] or [])
+    changed = ", ".join(sorted(fields))
+    _tell(assignment, actor, "assignment_changed", f"assignment of {assignment.profile.name} changed: {changed}")
+    return assignment
+
+
+@transaction.atomic
+def delete_assignment(assignment: Assignment, *, actor: Actor) -> None:
+    """End an assignment; the reconciler removes the profile where nothing else wants it."""
+    _tell(assignment, actor, "assignment_deleted", f"{assignment.profile.name} no longer assigned so")
+    Assignment.objects.filter(pk=assignment.pk).update(is_enabled=False)
+    # Now, so that what is lost is counted, and other assignments take over, before the rows go with this one.
+    recompute_desired(profile_ids=[assignment.profile_id])
+    assignment.delete()
+
+
+@transaction.atomic
+def withdraw_profile(profile: Profile, *, actor: Actor) -> None:
+    """Take a profile away from all devices and keep it archived; its assignments stay and mean nothing."""
+    Profile.objects.filter(pk=profile.pk).update(is_archived=True, updated_at=timezone.now())
+    record_event("profile_withdrawn", f"{profile.name} withdrawn", actor=actor.name, profile_id=profile.pk)
+    outbox.post("desired_changed", {"profile_ids": [profile.pk]})
+
+
+def checked_stages(stages: Sequence[int]) -> list[int]:
+    """Return the stages; raise BadRequest unless they rise from at least 1 to 100 percent."""
+    are_numbers = all(isinstance(stage, int) and not isinstance(stage, bool) for stage in stages)
+    if stages and not (are_numbers and stages[0] >= 1 and stages[-1] == 100 and sorted(set(stages)) == list(stages)):
+        detail = "stages are percentages that rise and end with 100"
+        raise BadRequest(detail, fields={"stages": detail})
+    return list(stages)
+
+
+def _change_stages(assignment: Assignment, stages: list[int]) -> None:
+    if not stages:
+        assignment.rollout_state, assignment.stage = State.NONE, 0
+    elif not assignment.stages:
+        # Everybody has this version by now; stages are for the next one.
+        assignment.rollout_version = assignment.version or assignment.profile.versions.order_by("-number").first()
+        assignment.rollout_state = State.DONE if assignment.rollout_version else State.NONE
+        assignment.stage = 0
+    else:
+        assignment.stage = min(assignment.stage, len(stages) - 1)
+    assignment.stages = stages
+
+
+def _set_version(assignment: Assignment, version: ProfileVersion | None) -> None:
+    if version is not None and version.profile_id != assignment.profile_id:
+        raise BadRequest("this version belongs to another profile", fields={"version": "belongs to another profile"})
+    assignment.version = version
+
+
+def _check_numbers(assignment: Assignment) -> None:
+    if not 0 <= assignment.failure_threshold_percent <= 100:
+        detail = "a percentage from 0 to 100"
+        raise BadRequest(detail, fields={"failure_threshold_percent": detail})
+    if assignment.stage_hours is not None and assignment.stage_hours < 1:
+        raise BadRequest("a stage takes an hour at least", fields={"stage_hours": "at least 1, or empty"})
+
+
+def _refuse_unknown(fields: dict) -> None:
+    unknown = sorted(set(fields) - set(CHANGEABLE))
+    if unknown:
+        raise BadRequest("an assignment has no such fields", fields=dict.fromkeys(unknown, "unknown"))
+
+
+def _names(groups: Sequence[Group]) -> str:
+    return ", ".join(group.name for group in groups)
+
+
+def _tell(assignment: Assignment, actor: Actor, kind: str, summary: str) -> None:
+    record_event(kind, summary, actor=actor.name, assignment_id=assignment.pk, profile_id=assignment.profile_id)
+    outbox.post("desired_changed", {"profile_ids": [assignment.profile_id]})
