@@ -8,8 +8,8 @@ Apple: github.com/apple/device-management
 
 from profiles.catalogue.availability import Availability, Reason, Target
 from profiles.catalogue.entries import Entry, Kind
-from profiles.catalogue.json_schema import json_schema
 from profiles.catalogue.keys import Key, Role, Type
+from profiles.catalogue.schema import json_schema
 from profiles.catalogue.store import Catalogue, UnknownEntry, catalogue, forget
 from profiles.catalogue.support import SYSTEMS, Support, version_of
 from profiles.catalogue.validation import Problem, errors_of, validate

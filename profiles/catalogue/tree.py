@@ -12,6 +12,24 @@ ANY_PART = "*"
 
 def build_keys(rows, support: Mapping[str, Support]) -> tuple[Key, ...]:
     """Make the tree of keys from the rows of a data file: depth, name, facts, in the order outer before inner."""
+    return tuple(_build(node, support, (), []) for node in _nest(rows))
+
+
+def paths_of(rows) -> list[Path]:
+    """Return the path of each row, as Key has it, without making keys."""
+    paths: list[Path] = []
+    _collect_paths(_nest(rows), (), "", paths)
+    return paths
+
+
+def _collect_paths(nodes: list, above: Path, above_type: str, paths: list[Path]) -> None:
+    for name, facts, below in nodes:
+        path = (*above, _part(name, _role(name, above_type, len(nodes))))
+        paths.append(path)
+        _collect_paths(below, path, facts["type"], paths)
+
+
+def _nest(rows) -> list:
     nested: list = []
     levels = [nested]
     for depth, name, facts in rows:
@@ -19,7 +37,7 @@ def build_keys(rows, support: Mapping[str, Support]) -> tuple[Key, ...]:
         del levels[depth + 1 :]
         levels[depth].append(node)
         levels.append(node[2])
-    return tuple(_build(node, support, (), []) for node in nested)
+    return nested
 
 
 def _build(node, inherited: Mapping[str, Support], path: Path, open_keys: list, above="", siblings=1) -> Key:

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from profiles.catalogue.availability import Target, evaluate
 from profiles.catalogue.entries import Entry, Kind
-from profiles.catalogue.json_schema import json_schema
 from profiles.catalogue.keys import Key, Role, Type, child_of
+from profiles.catalogue.schema import json_schema
 from profiles.catalogue.store import catalogue
 
 ERROR = "error"

@@ -29,7 +29,8 @@ _SPELLINGS = {re.sub(r"[ -]", "", name).lower(): name for name in " ".join(_SPEL
 _ACRONYMS = frozenset(
     """
     ACME API APN BSD CA CSR DHCP DN DNS EAP EID FDE GID GUID HTTP HTTPS ICCID ID IMEI IP KDC LAN LDAP LOM MAC MDM MEID
-    MTU NTP OCSP OS PAC PIN PKCS12 PPP RPN SCEP SIM SMB SMIME SSID SSL SSO TLS TV UDID UI UID URI URL USB UUID VPN XML XSAN
+    MTU NTP OCSP OS PAC PIN PKCS12 PPP RPN SCEP SIM SMB SMIME SSID SSL SSO TLS TV UDID UI UID URI URL USB UUID
+    VPN XML XSAN
     """.split()  # noqa: SIM905
 )
 # A name of theirs that begins small ends the word before it: allowiTunesFileSharing.
