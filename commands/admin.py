@@ -233,7 +233,7 @@ def _attach_counts(commands, user) -> None:
         by_id[pk].counts[State(state).name.lower()] = number
     single = [command.pk for command in commands if command.target_count == 1]
     targets = QueuedCommand.objects.visible_to(user).filter(command__in=single).select_related("channel__device")
-    for queued in targets.order_by("id"):
+    for queued in targets.order_by("command_id", "id").distinct("command_id"):
         by_id[queued.command_id].only_device = queued.channel.device
 
 

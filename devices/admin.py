@@ -24,7 +24,7 @@ from devices.console.filters import (
 )
 from devices.console.forms import ReasonForm
 from devices.console.views import DevicePages
-from devices.models import CertificateAuthority, Device, Event, Identity, Person, RejectedMessage
+from devices.models import CertificateAuthority, Device, Enrollment, Event, Identity, Person, RejectedMessage
 from devices.rejections import excerpt_context
 from devices.services import revoke_identity
 from devices.timeline import Actor
@@ -315,7 +315,7 @@ class IdentityStateFilter(admin.SimpleListFilter):
 
 @admin.register(Identity)
 class IdentityAdmin(LongListAdmin):
-    list_display = ("subject_column", "serial_column", "state_column", "key_column", "authority", "expires_column")
+    list_display = ("device_column", "serial_column", "state_column", "authority", "issued_column", "expires_column")
     list_display_links = None
     list_select_related = ("authority",)
     list_filter = (IdentityStateFilter, "origin")
@@ -335,21 +335,27 @@ class IdentityAdmin(LongListAdmin):
     def get_urls(self):
         return [self.view_path("<int:pk>/revoke/", self.revoke_view, "revoke"), *super().get_urls()]
 
-    @display(description="Certificate", ordering="subject")
-    def subject_column(self, identity):
-        return format_html('<a class="e-link" href="{}">{}</a>', self.route("change", identity.pk), identity)
+    def get_changelist_instance(self, request):
+        changelist = super().get_changelist_instance(request)
+        _attach_devices(changelist.result_list, request.user)
+        return changelist
 
-    @display(description="Serial number", ordering="serial_hex")
+    @display(description="Device")
+    def device_column(self, identity):
+        return device_link(identity.device) if identity.device else copy(identity.enrollment_key)
+
+    @display(description="Certificate", ordering="serial_hex")
     def serial_column(self, identity):
-        return copy(identity.serial_hex)
+        address, serial = self.route("change", identity.pk), f"{identity.serial_hex[:16]}…"
+        return format_html('<a class="e-link e-mono" href="{}" title="{}">{}</a>', address, identity.subject, serial)
 
     @display(description="State")
     def state_column(self, identity):
         return show_status(identity_status(identity))
 
-    @display(description="Pinned to", ordering="enrollment_key")
-    def key_column(self, identity):
-        return copy(identity.enrollment_key)
+    @display(description="Issued", ordering="issued_at")
+    def issued_column(self, identity):
+        return age(identity.issued_at)
 
     @display(description="Expires", ordering="not_after")
     def expires_column(self, identity):
@@ -397,6 +403,15 @@ class IdentityAdmin(LongListAdmin):
         return self.dialog(request, "console/dialog_form.html", {**context, "warning": warning, "is_danger": True})
 
 
+def _attach_devices(identities, user) -> None:
+    """Give each certificate of a page the device it is pinned to, if somebody may see it: one statement."""
+    keys = {identity.enrollment_key for identity in identities if identity.enrollment_key}
+    enrollments = Enrollment.objects.current().filter(key__in=keys, device__in=Device.objects.visible_to(user))
+    devices = {enrollment.key: enrollment.device for enrollment in enrollments.select_related("device")}
+    for identity in identities:
+        identity.device = devices.get(identity.enrollment_key)
+
+
 @admin.register(CertificateAuthority)
 class CertificateAuthorityAdmin(ReadOnlyAdmin):
     list_title = "Authorities"
@@ -426,6 +441,8 @@ class CertificateAuthorityAdmin(ReadOnlyAdmin):
 
     @display(description="Use")
     def use_column(self, authority):
+        if authority.kind == CertificateAuthority.Kind.SIGNER:
+            return show_status(status.Status("Signs profiles", "info", "draw"))
         if authority.is_issuing:
             return show_status(status.Status("Issues new certificates", "ok", "verified_user"))
         if authority.is_trusted:

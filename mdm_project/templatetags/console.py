@@ -13,7 +13,10 @@ from mdm_project import plist
 from mdm_project.status import Status
 
 register = template.Library()
-UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"))
+DAY_S = 86400
+# Up to so many seconds, in units of so many: days up to two years, then years.
+UNITS = ((60, 1, "s"), (3600, 60, "min"), (DAY_S, 3600, "h"), (730 * DAY_S, DAY_S, "d"))
+LONGEST = (365 * DAY_S, "y")
 MAX_TEXT = 2000
 MAX_ITEMS = 500
 
@@ -49,7 +52,7 @@ def age_words(moment: datetime.datetime, *, is_bare: bool = False) -> str:
     distance = abs(int(seconds))
     if distance < 2:
         return "just now"
-    size, unit = next(((size, unit) for limit, size, unit in UNITS if distance < limit), (86400, "d"))
+    size, unit = next(((size, unit) for limit, size, unit in UNITS if distance < limit), LONGEST)
     words = f"{distance // size} {unit}"
     if seconds < 0:
         return f"in {words}"
@@ -78,7 +81,7 @@ def duration(start: datetime.datetime | None, end: datetime.datetime | None) -> 
     seconds = max(0.0, (end - start).total_seconds())
     if seconds < 60:
         return f"{seconds:.1f} s"
-    size, unit = next(((size, unit) for limit, size, unit in UNITS if seconds < limit), (86400, "d"))
+    size, unit = next(((size, unit) for limit, size, unit in UNITS if seconds < limit), LONGEST)
     return f"{int(seconds // size)} {unit}"
 
 

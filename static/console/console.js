@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const units = [[60, "s"], [3600, "min", 60], [86400, "h", 3600], [Infinity, "d", 86400]];
+  const units = [[60, "s"], [3600, "min", 60], [86400, "h", 3600], [63072000, "d", 86400], [Infinity, "y", 31536000]];
 
   function age(element, now) {
     const seconds = Math.round((now - Date.parse(element.dateTime)) / 1000);
