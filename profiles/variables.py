@@ -106,7 +106,7 @@ def _replace(match: re.Match, values: dict[str, str]) -> str:
     escaped = "$" * (len(dollars) // 2)
     if len(dollars) % 2 == 0:
         return escaped + name
-    return escaped + (values[name] if name in values else f"${name}")
+    return escaped + values.get(name, f"${name}")
 
 
 def values_for(channels: Iterable[Channel], names: Collection[str]) -> dict[int, dict[str, str]]:
@@ -129,7 +129,8 @@ def _attribute_values(channel_ids: list[int], names: Collection[str]) -> dict[in
     by_device: dict[int, dict[str, str]] = defaultdict(dict)
     if not names:
         return by_device
-    rows = AttributeValue.objects.filter(device__channels__in=channel_ids).order_by("attribute_id", "id").distinct()
+    devices = Channel.objects.filter(pk__in=channel_ids).values("device_id")
+    rows = AttributeValue.objects.filter(device__in=devices).order_by("attribute_id", "id")
     for device_id, attribute, value in rows.values_list("device_id", "attribute__name", "value"):
         name = variable_name(attribute)
         if name in names:
