@@ -5,20 +5,55 @@ from django.urls import path, re_path
 from apns import api as apns
 from commands import api as commands
 from devices import api as devices
+from devices import group_api as groups
 from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
+from profiles import api as profiles
+from profiles import profile_api
+from profiles.catalogue import Kind
+
+# Address and kind of what Apple's schema describes.
+CATALOGUE = {
+    "payloads": Kind.PAYLOAD,
+    "commands": Kind.COMMAND,
+    "checkins": Kind.CHECKIN,
+    "declarations": Kind.DECLARATION,
+    "status-items": Kind.STATUS_ITEM,
+}
+
+
+def catalogue_paths(name: str, kind: Kind) -> list:
+    """Return the addresses of a kind: the list, an entry (by slug or unique type), its JSON Schema."""
+    views = {"": profiles.CatalogueList, "<str:slug>/": profiles.CatalogueDetail}
+    views |= {"<str:slug>/schema/": profiles.CatalogueSchema}
+    return [
+        path(f"catalog/{name}/{rest}", view.as_view(kind=kind), name=f"api-{view.__name__}-{name}".lower())
+        for rest, view in views.items()
+    ]
+
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="api-schema"),
     path("devices/", devices.DeviceList.as_view(), name="api-devices"),
-    path("devices/<int:pk>/", devices.DeviceDetail.as_view(), name="api-device"),
+    path("devices/<int:pk>/", groups.DeviceDetail.as_view(), name="api-device"),
     path("devices/<int:pk>/inventory/", devices.DeviceInventory.as_view(), name="api-device-inventory"),
     path("devices/<int:pk>/applications/", devices.DeviceApplications.as_view(), name="api-device-applications"),
     path("devices/<int:pk>/profiles/", devices.DeviceProfiles.as_view(), name="api-device-profiles"),
     path("devices/<int:pk>/certificates/", devices.DeviceCertificates.as_view(), name="api-device-certificates"),
     path("devices/<int:pk>/commands/", commands.DeviceCommands.as_view(), name="api-device-commands"),
     path("devices/<int:pk>/timeline/", devices.DeviceTimeline.as_view(), name="api-device-timeline"),
+    path("groups/", groups.GroupList.as_view(), name="api-groups"),
+    path("groups/facts/", groups.FactList.as_view(), name="api-group-facts"),
+    path("groups/preview/", groups.GroupPreview.as_view(), name="api-group-preview"),
+    path("groups/<int:pk>/", groups.GroupDetail.as_view(), name="api-group"),
+    path("groups/<int:pk>/devices/", groups.GroupDevices.as_view(), name="api-group-devices"),
+    path("groups/<int:pk>/members/", groups.GroupMembers.as_view(), name="api-group-members"),
+    path("groups/<int:pk>/devices/<int:device_id>/", groups.GroupExplanation.as_view(), name="api-group-explanation"),
+    path("tags/", groups.TagList.as_view(), name="api-tags"),
+    path("attributes/", groups.AttributeList.as_view(), name="api-attributes"),
+    path("attributes/import/", groups.AttributeImport.as_view(), name="api-attribute-import"),
+    path("attributes/<int:pk>/", groups.AttributeDetail.as_view(), name="api-attribute"),
     path("commands/", commands.CommandList.as_view(), name="api-commands"),
     path("commands/<int:pk>/", commands.CommandDetail.as_view(), name="api-command"),
     path("commands/<int:pk>/results/", commands.CommandResults.as_view(), name="api-command-results"),
@@ -28,6 +63,24 @@ urlpatterns = [
     path("push-states/", apns.PushStateList.as_view(), name="api-push-states"),
     path("enrollment-profiles/", enrollment.EnrollmentProfileList.as_view(), name="api-enrollment-profiles"),
     path("enrollment-profiles/<int:pk>/", enrollment.EnrollmentProfileDetail.as_view(), name="api-enrollment-profile"),
+    path("profiles/", profile_api.ProfileList.as_view(), name="api-profiles"),
+    path("profiles/import/", profile_api.ImportProfile.as_view(), name="api-profile-import"),
+    path("profiles/<int:pk>/", profile_api.ProfileDetail.as_view(), name="api-profile"),
+    path("profiles/<int:pk>/download/", profile_api.DownloadProfile.as_view(), name="api-profile-download"),
+    path("profiles/<int:pk>/rollback/", profile_api.RollBack.as_view(), name="api-profile-rollback"),
+    path(
+        "profiles/<int:pk>/reveal-removal-password/",
+        profile_api.RevealRemovalPassword.as_view(),
+        name="api-profile-removal-password",
+    ),
+    path("profiles/<int:pk>/versions/", profile_api.VersionList.as_view(), name="api-profile-versions"),
+    path("profiles/<int:pk>/versions/<int:number>/", profile_api.VersionDetail.as_view(), name="api-profile-version"),
+    path(
+        "profiles/<int:pk>/versions/<int:number>/diff/",
+        profile_api.VersionDiff.as_view(),
+        name="api-profile-version-diff",
+    ),
+    *(address for name, kind in CATALOGUE.items() for address in catalogue_paths(name, kind)),
     # The last: whatever else is asked for below /api/v1/ is answered in JSON too.
     re_path(r"", no_such_address),
 ]

@@ -1,15 +1,22 @@
 """Who may do what, as one table: address, method, the scope and the permissions it takes."""
 
+import re
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
 
+from devices.timeline import SYSTEM
 from mdm_project.api.permissions import Access, DenyByDefault
 from mdm_project.api.urls import urlpatterns
 from mdm_project.models import ApiToken
+from profiles import versions
+from profiles.composing import change_profile
+from profiles.models import RemovalPolicy
 from tests import factories
 from tests.api.client import ROOT, Caller
 
-DEVICE, COMMAND = "devices.view_device", "commands.view_command"
+DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 SCOPES = ApiToken.Scope.values
 
 # Address, method, scope, permissions, answer to somebody who has exactly these.
@@ -32,25 +39,89 @@ TABLE = [
     ("push-states/", "GET", "read", (DEVICE,), 200),
     ("enrollment-profiles/", "GET", "read", ("enrollment.view_enrollmentprofile",), 200),
     ("enrollment-profiles/{profile}/", "GET", "read", ("enrollment.view_enrollmentprofile",), 200),
+    ("profiles/", "GET", "read", (PROFILE,), 200),
+    ("profiles/", "POST", "write", (PROFILE, "profiles.add_profile"), 201),
+    ("profiles/import/", "POST", "write", (PROFILE, "profiles.add_profile"), 201),
+    ("profiles/{configuration}/", "GET", "read", (PROFILE,), 200),
+    ("profiles/{configuration}/", "PATCH", "write", (PROFILE, "profiles.change_profile"), 200),
+    ("profiles/{plain}/download/", "GET", "read", (PROFILE,), 200),
+    ("profiles/{configuration}/rollback/", "POST", "write", (PROFILE, "profiles.add_profileversion"), 201),
+    (
+        "profiles/{configuration}/reveal-removal-password/",
+        "POST",
+        "write",
+        (PROFILE, "profiles.view_profile_secrets"),
+        200,
+    ),
+    ("profiles/{configuration}/versions/", "GET", "read", (PROFILE,), 200),
+    ("profiles/{configuration}/versions/", "POST", "write", (PROFILE, "profiles.add_profileversion"), 201),
+    ("profiles/{configuration}/versions/{number}/", "GET", "read", (PROFILE,), 200),
+    ("profiles/{configuration}/versions/{number}/diff/", "GET", "read", (PROFILE,), 200),
+    *(
+        (f"catalog/{kind}/{rest}", "GET", "read", ("profiles.view_cataloguetext",), 200)
+        for kind in ("payloads", "commands", "checkins", "declarations", "status-items")
+        for rest in ("", f"{{slug:{kind}}}/", f"{{slug:{kind}}}/schema/")
+    ),
 ]
-BODIES = {"commands/": {"request_type": "ProfileList", "targets": {"all": True}}}
+# What is sent: JSON, or bytes as a file.
+BODIES = {
+    "commands/": {"request_type": "ProfileList", "targets": {"all": True}},
+    "profiles/": {"name": "Wi-Fi"},
+    "profiles/import/": factories.mobileconfig(),
+    "profiles/{configuration}/": {"revision": 3, "name": "Another"},
+    "profiles/{configuration}/rollback/": {"number": 1},
+    "profiles/{configuration}/reveal-removal-password/": {"reason": "the device is being sold"},
+}
 IDS = [f"{method} {path}" for path, method, *_ in TABLE]
 
 
+class Slugs:
+    """Something of the catalogue of each kind, formatted by the kind: "{slug:payloads}"."""
+
+    KNOWN = {
+        "payloads": "dock",
+        "commands": "DeviceLock",
+        "checkins": "TokenUpdate",
+        "declarations": "com.apple.configuration.passcode.settings",
+        "status-items": "device.model.family",
+    }
+
+    def __format__(self, kind: str) -> str:
+        return self.KNOWN[kind]
+
+
 @pytest.fixture
-def addresses(db) -> dict[str, int]:
+def addresses(db) -> dict:
     queued = factories.make_queued()
     return {
+        "slug": Slugs(),
         "device": queued.channel.device_id,
         "command": queued.command_id,
         "certificate": factories.make_push_certificate().pk,
         "profile": factories.make_enrollment_profile().pk,
+        "configuration": published_profile().pk,
+        "plain": factories.make_profile().pk,
+        "number": 1,
     }
 
 
+def published_profile():
+    """A profile with a removal password, two versions and a draft that differs from both."""
+    policy = RemovalPolicy.objects.create(name="password", kind=RemovalPolicy.Kind.PASSWORD)
+    profile = factories.make_profile(removal_policy=policy)
+    for revision in (1, 2):
+        versions.publish(profile, SYSTEM)
+        change_profile(profile, revision, SYSTEM, name=f"After {revision}")
+    return profile
+
+
 def call(caller, method: str, path: str, addresses: dict):
-    address = path.format(**addresses)
-    return caller.get(address) if method == "GET" else caller.post(address, BODIES.get(path, {}))
+    address, body = path.format(**addresses), BODIES.get(path, {})
+    if method == "GET":
+        return caller.get(address)
+    if isinstance(body, bytes):
+        return caller.upload(address, body)
+    return caller.patch(address, body) if method == "PATCH" else caller.post(address, body)
 
 
 @pytest.mark.parametrize(("path", "method", "scope", "permissions", "status"), TABLE, ids=IDS)
@@ -81,10 +152,9 @@ def test_every_address_and_method_is_in_the_table():
             }
 
     def pattern(path: str) -> str:
-        first, _, rest = path.partition("{")
-        return first + ("<int:pk>" + rest.partition("}")[2] if rest else "")
+        return re.sub(r"\{[^}]*\}|<[^>]*>", "*", path)
 
-    assert {(pattern(path), method) for path, method, *_ in TABLE} == served
+    assert {(pattern(path), method) for path, method, *_ in TABLE} == {(pattern(path), m) for path, m in served}
 
 
 @pytest.mark.parametrize(("path", "method", "scope", "permissions", "status"), TABLE, ids=IDS)
@@ -92,10 +162,16 @@ def test_the_session_of_staff_needs_the_same_permissions_and_no_scope(
     addresses, client, path, method, scope, permissions, status
 ):
     address = ROOT + path.format(**addresses)
-    body = {"data": BODIES.get(path, {}), "content_type": "application/json"} if method == "POST" else {}
+    content = BODIES.get(path, {})
+    if isinstance(content, bytes):
+        body = {"data": {"file": SimpleUploadedFile("one.mobileconfig", content)}}
+    else:
+        body = {"data": content, "content_type": "application/json"} if method in ("POST", "PATCH") else {}
     send = getattr(client, method.lower())
     client.force_login(factories.make_staff(*permissions[1:]))
     assert send(address, **body).status_code == 403
+    if isinstance(content, bytes):
+        body["data"]["file"].seek(0)
     client.force_login(factories.make_staff(*permissions))
     assert send(address, **body).status_code == status
 
