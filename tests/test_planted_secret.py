@@ -6,12 +6,10 @@ be read is read. What is searched for is each secret as it is, in base64 at any 
 
 import base64
 import json
-import plistlib
 import re
 import threading
 import time
 import urllib.request
-from urllib.error import HTTPError
 
 import pytest
 import redis
@@ -28,7 +26,8 @@ from devices.models import Device, EscrowedSecret
 from enrollment.services import ensure_demo_profile
 from mdm_project.tokens import create_token
 from tests.factories import make_staff
-from tests.mdm import wire
+from tests.mdm.http_wire import new_device
+from tests.mdm.wire import Wire
 from tests.servers import running_server, running_worker
 
 WAIT_S = 30
@@ -59,23 +58,6 @@ def leaks_in(text: bytes | str) -> list[str]:
     text = text.decode("latin-1") if isinstance(text, bytes) else text
     planted = [part for secret in SECRETS for part in disguises(secret)]
     return [part for part in planted if part in text]
-
-
-class HttpWire(wire.Wire):
-    """A bare device that talks to the web server's process."""
-
-    url = ""
-
-    def send(self, message, content_type=wire.REPORT, path="/mdm/connect", **_options):
-        body = plistlib.dumps({**self.keys, **message})
-        headers = {"Content-Type": content_type, "Client-Cert": wire.rfc9440(self.identity)}
-        request = urllib.request.Request(self.url + path, body, headers, method="PUT")
-        try:
-            with urllib.request.urlopen(request, timeout=WAIT_S) as response:
-                return wire.Answer(response.status, dict(response.headers), response.read())
-        except HTTPError as error:
-            with error:
-                return wire.Answer(error.code, dict(error.headers), error.read())
 
 
 @pytest.fixture
@@ -126,10 +108,9 @@ def test_no_planted_secret_is_found_in_clear(processes, redis_traffic):
     assert device_gets_its_token_back(server.url, device)
 
 
-def plant(url: str, token: str) -> wire.Wire:
+def plant(url: str, token: str) -> Wire:
     """Enroll a Mac over HTTP and hand over every secret there is; return it."""
-    device = HttpWire(wire.prepare().issue())
-    device.url = url
+    device = new_device(url)
     assert device.authenticate(ProductName="MacBookPro18,3", SerialNumber="PLANT1").status == 200
     assert device.token_update(UnlockToken=UNLOCK_TOKEN).status == 200
     assert device.check_in("SetBootstrapToken", BootstrapToken=BOOTSTRAP_TOKEN).status == 200
@@ -155,7 +136,7 @@ def plant(url: str, token: str) -> wire.Wire:
     return device
 
 
-def ask(url: str, token: str, device: wire.Wire, request_type: str, payload: dict) -> None:
+def ask(url: str, token: str, device: Wire, request_type: str, payload: dict) -> None:
     content = {"request_type": request_type, "payload": payload, "targets": {"udids": [device.keys["UDID"]]}}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": request_type}
     request = urllib.request.Request(f"{url}/api/v1/commands/", json.dumps(content).encode(), headers)
@@ -179,7 +160,7 @@ def wait_for_interpretation() -> None:
     assert Device.objects.get(serial_number="PLANT1").answers.filter(request_type="SecurityInfo").exists()
 
 
-def everything_readable(url: str, token: str, device: wire.Wire):
+def everything_readable(url: str, token: str, device: Wire):
     """Yield (address, text) of the API over HTTP and of the console's pages, as somebody who may see everything."""
     row = Device.objects.get(udid=device.keys["UDID"])
     parts = ["", "inventory/", "applications/", "profiles/", "certificates/", "commands/", "timeline/"]
@@ -248,7 +229,7 @@ def decoded(text: str) -> str:
     )
 
 
-def device_gets_its_token_back(url: str, device: wire.Wire) -> bool:
+def device_gets_its_token_back(url: str, device: Wire) -> bool:
     answer = device.check_in("GetBootstrapToken")
     kinds = set(EscrowedSecret.objects.filter(is_current=True).values_list("kind", flat=True))
     return answer.plist == {"BootstrapToken": BOOTSTRAP_TOKEN} and kinds == {"bootstrap_token", "unlock_token"}

@@ -1,6 +1,7 @@
 """The newest answer to each kind of question, as JSON without secrets; an older one than that changes nothing."""
 
 import json
+import re
 from collections.abc import Iterable
 
 from django.db import connection
@@ -9,6 +10,9 @@ from devices.inventory.reported import Reported
 from devices.models import Answer
 from devices.redaction import redact
 from mdm_project import plist
+
+# JSON can tell both, PostgreSQL stores neither.
+_NOT_STORED = re.compile("[\0\ud800-\udfff]")
 
 # The answer's row is also the lock under which everything that hangs on it is replaced. A device is touched once a
 # minute at most: a refresh brings half a dozen answers at once and the row is wide.
@@ -90,4 +94,4 @@ def _cleaned(value):
 
 
 def _clean_text(value: str) -> str:
-    return value.replace("\0", "")
+    return _NOT_STORED.sub("", value)

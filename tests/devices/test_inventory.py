@@ -269,6 +269,11 @@ def test_no_secret_lands_in_an_answer():
     }
 
 
+def test_characters_that_postgresql_does_not_store_are_left_out_of_an_answer():
+    store("SecurityInfo", told(make_channel(), {"SecurityInfo": {"a\0b": "c\0d", "e": ["\ud800f"]}}))
+    assert Answer.objects.get().content == {"ab": "cd", "e": ["f"]}
+
+
 # InstalledApplicationList
 
 
