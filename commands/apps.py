@@ -1,4 +1,4 @@
-"""Loads what registers itself: the handlers of the outbox."""
+"""Loads what registers itself: handlers of the outbox and interpreters of answers."""
 
 from importlib import import_module
 
@@ -10,3 +10,4 @@ class CommandsConfig(AppConfig):
 
     def ready(self):
         import_module("commands.schedule")
+        import_module("commands.profile_results")

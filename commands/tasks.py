@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from commands import queue, results, schedule
+from commands.reconcile import reconcile as send_what_is_due
 
 # Short, so that a flood of reports does not keep a worker from pushes; the next kick or sweep goes on.
 INTERPRET_TIME_LIMIT_S = 5
@@ -30,3 +31,10 @@ def expire_commands() -> None:
 def delete_old_rows() -> None:
     """Delete commands, reports and queue rows past their retention."""
     queue.delete_old_rows()
+
+
+@shared_task(name="commands.reconcile")
+def reconcile() -> None:
+    """Send what devices should have and have not, and remove what they should not."""
+    while send_what_is_due():
+        pass

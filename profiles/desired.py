@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from mdm_project.kicker import Kicker
 from profiles.models import Assignment
+from profiles.rollout import start_rollouts
 
 _reconciler = Kicker("commands.reconcile")
 _DESIRED_LOCK = 0x1A5E78
@@ -22,7 +23,7 @@ GAINS, LOSES, CHANGES = "gains", "loses", "changes"
 # Where a device stands in every rollout of an assignment: from 0 to 99, for good, and different in each assignment,
 # so that it is not always the same devices that go first.
 _BUCKET = (
-    "('x' || left(encode(sha256(convert_to({device} || ':' || {assignment}, 'UTF8')), 'hex'), 7))::bit(28)::int % 100"
+    "('x' || left(encode(sha256(convert_to({device} || ':' || {assignment}, 'UTF8')), 'hex'), 7))::bit(28)::int %% 100"
 )
 
 # scoped -> active -> member -> wanted -> difference.
@@ -117,6 +118,8 @@ def recompute_desired(
     """
     with transaction.atomic():
         scope = scope_of(profile_ids, group_ids, device_ids)
+        # Here, so that nobody computes between a publication and the start of its first stage.
+        start_rollouts(scope["profiles"])
         lock_desired()
         with connection.cursor() as cursor:
             cursor.execute(_WRITE, scope)

@@ -29,7 +29,6 @@ FROM (
     FROM profiles_assignment b
     WHERE cardinality(b.stages) > 0 AND b.is_enabled
       AND (%(profiles)s::bigint[] IS NULL OR b.profile_id = ANY(%(profiles)s::bigint[]))
-    ORDER BY b.id FOR UPDATE OF b
 ) t
 WHERE a.id = t.id AND t.version_id IS NOT NULL AND t.version_id IS DISTINCT FROM a.rollout_version_id
 RETURNING a.id, a.stages[1]"""
@@ -67,9 +66,9 @@ def progress_of(assignment_ids) -> dict[int, Progress]:
 
 
 def start_rollouts(profile_ids=None) -> list[int]:
-    """Begin the first stage wherever the version to be had is a new one; return the assignments. Call before recomputing.
+    """Begin the first stage wherever the version to be had is a new one; return the assignments.
 
-    A second call changes nothing.
+    A part of every computation of what is wanted; a second call changes nothing.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_START, {"profiles": None if profile_ids is None else sorted(profile_ids)})

@@ -1,0 +1,263 @@
+"""The reconciler: turns differences between what channels should have and what they have into commands.
+
+profiles.desired says what is wanted (DesiredItem), ItemStatus how far each channel is with what we ever wanted on it;
+commands.profile_results moves the latter on by what devices answer. Here the next command is sent, for as many
+channels at once as get the same bytes. Nothing is removed that has no ItemStatus: it is not ours. A profile that is
+replaced is not removed first; devices that are not enrolled are left alone; what keeps failing stops.
+
+States: pending -> sent -> acknowledged -> verified, or failed and after a pause sent again; removing -> removed.
+A second run at the same time does nothing, a second run afterwards finds nothing to do.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.db import connection, transaction
+from django.db.models import Case, DateTimeField, F, Q, Value, When
+from django.db.models.functions import Now
+
+from commands.models import QueuedCommand
+from commands.queue import NobodyToAsk, queue_command
+from devices.models import Channel
+from devices.timeline import SYSTEM
+from mdm_project import plist
+from mdm_project.errors import EspalierError
+from profiles.desired import kick_reconciler
+from profiles.models import ItemStatus, ProfileVersion
+from profiles.rendering import render, render_each
+
+State = ItemStatus.State
+MAX_ATTEMPTS = 5
+# Bodies of their own (variables) in one run: each is a command with statements of its own.
+MAX_BODIES = 200
+_RECONCILE_LOCK = 0x1A5E79
+
+# What a failure does to an item ``s``: the pause grows, and after the fifth it is left to people.
+IS_LAST_ATTEMPT = f"s.attempts + 1 >= {MAX_ATTEMPTS}"
+NEXT_ATTEMPT = """statement_timestamp()
+        + (ARRAY['15 minutes', '1 hour', '6 hours', '24 hours']::interval[])[least(s.attempts + 1, 4)]"""
+FAILED_AGAIN = f"attempts = s.attempts + 1, is_stopped = {IS_LAST_ATTEMPT}, next_attempt_at = {NEXT_ATTEMPT}"
+
+_ENROLLED = """JOIN devices_channel c ON c.id = {item}.channel_id AND c.state <> 2
+    JOIN devices_enrollment e ON e.id = c.enrollment_id AND e.is_current AND e.state = 'enrolled'"""
+
+# Commands that ended without the device's word: cancelled, expired, quarantined, deleted, or answered by what could
+# not be interpreted within an hour.
+_LOST = f"""
+UPDATE profiles_itemstatus s
+SET state = CASE s.state WHEN 5 THEN 5 ELSE 4 END, command_id = NULL, updated_at = statement_timestamp(),
+    error = coalesce(t.note, 'its answer could not be used'), {FAILED_AGAIN}
+FROM (
+    SELECT o.id, CASE WHEN q.id IS NULL THEN 'its command was deleted' ELSE q.note END AS note
+    FROM profiles_itemstatus o {_ENROLLED.format(item="o")}
+    LEFT JOIN commands_queuedcommand q ON q.id = o.command_id
+    WHERE o.command_id IS NOT NULL AND (q.id IS NULL OR q.state IN (5, 6, 7)
+        OR q.finished_at < statement_timestamp() - interval '1 hour')
+    ORDER BY o.id FOR UPDATE OF o
+) t
+WHERE s.id = t.id"""
+
+# Wanted, and: new to the channel, another version than was last sent, taken away before, or due to be tried (again).
+# While a rollout is halted its version is kept from those who have not got it, and from those it failed on.
+_TO_INSTALL = f"""
+SELECT d.version_id, d.channel_id, d.identifier, s.id, s.command_id
+FROM profiles_desireditem d {_ENROLLED.format(item="d")}
+JOIN profiles_assignment a ON a.id = d.assignment_id
+LEFT JOIN profiles_itemstatus s ON s.channel_id = d.channel_id AND s.identifier = d.identifier
+WHERE (s.id IS NULL OR s.version_id IS DISTINCT FROM d.version_id OR s.state IN (5, 6)
+       OR (s.state IN (0, 4) AND NOT s.is_stopped
+           AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= statement_timestamp())))
+  AND NOT (a.rollout_state = 'halted' AND d.version_id = a.rollout_version_id
+           AND (s.id IS NULL OR s.version_id IS DISTINCT FROM d.version_id OR s.state IN (4, 5, 6)))
+ORDER BY d.version_id, d.channel_id, d.identifier LIMIT %s"""
+
+_TO_REMOVE = f"""
+SELECT s.identifier, s.channel_id, s.id, s.command_id
+FROM profiles_itemstatus s {_ENROLLED.format(item="s")}
+LEFT JOIN profiles_desireditem d ON d.channel_id = s.channel_id AND d.identifier = s.identifier
+WHERE d.id IS NULL AND s.uuid <> ''
+  AND (s.state IN (0, 1, 2, 3, 4)
+       OR (s.state = 5 AND s.command_id IS NULL AND NOT s.is_stopped AND s.next_attempt_at <= statement_timestamp()))
+ORDER BY s.identifier, s.channel_id LIMIT %s"""
+
+# No longer wanted before anything of it was sent.
+_FORGET_UNSENT = """
+DELETE FROM profiles_itemstatus s
+WHERE s.uuid = '' AND NOT EXISTS (SELECT FROM profiles_desireditem d
+                                  WHERE d.channel_id = s.channel_id AND d.identifier = s.identifier)"""
+
+# Failures are counted by version: a new one, or one that was away, begins anew.
+_IS_ANOTHER_TRY = "s.version_id IS NOT DISTINCT FROM excluded.version_id AND s.state NOT IN (5, 6)"
+_SENT = f"""
+INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, state, attempts,
+                                      is_stopped, error, command_id, updated_at)
+SELECT q.channel_id, %s, %s, %s, %s, 1, 0, false, '', q.id, statement_timestamp()
+FROM commands_queuedcommand q WHERE q.command_id = %s ORDER BY q.channel_id
+ON CONFLICT (channel_id, identifier) DO UPDATE
+SET profile_id = excluded.profile_id, version_id = excluded.version_id, uuid = excluded.uuid, state = 1,
+    attempts = CASE WHEN {_IS_ANOTHER_TRY} THEN s.attempts ELSE 0 END,
+    error = CASE WHEN {_IS_ANOTHER_TRY} THEN s.error ELSE '' END,
+    is_stopped = false, next_attempt_at = NULL, command_id = excluded.command_id, updated_at = excluded.updated_at"""
+
+_NOT_RENDERED = f"""
+INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, state, attempts,
+                                      next_attempt_at, is_stopped, error, updated_at)
+SELECT channel_id, %s, %s, %s, '', 4, 1, statement_timestamp() + interval '15 minutes', false, %s, statement_timestamp()
+FROM unnest(%s::bigint[]) AS channel_id ORDER BY channel_id
+ON CONFLICT (channel_id, identifier) DO UPDATE
+SET profile_id = excluded.profile_id, version_id = excluded.version_id, state = 4, command_id = NULL,
+    error = excluded.error, updated_at = excluded.updated_at, {FAILED_AGAIN}"""
+
+_REMOVING = """
+UPDATE profiles_itemstatus s
+SET state = 5, attempts = CASE s.state WHEN 5 THEN s.attempts ELSE 0 END, is_stopped = false, next_attempt_at = NULL,
+    error = CASE s.state WHEN 5 THEN s.error ELSE '' END, command_id = q.id, updated_at = statement_timestamp()
+FROM commands_queuedcommand q WHERE q.command_id = %s AND s.channel_id = q.channel_id AND s.identifier = %s"""
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A channel that is to get or lose an item, with the command that is under way for it."""
+
+    channel_id: int
+    identifier: str
+    status_id: int | None
+    queued_id: int | None
+
+
+def reconcile(limit: int = 5000) -> int:
+    """Send what is due, up to ``limit`` installations and as many removals; return how many items were dealt with."""
+    with transaction.atomic():
+        if not _is_alone():
+            return 0
+        with connection.cursor() as cursor:
+            cursor.execute(_LOST)
+            cursor.execute(_FORGET_UNSENT)
+            cursor.execute(_TO_INSTALL, [limit])
+            to_install = _grouped(cursor.fetchall())
+            cursor.execute(_TO_REMOVE, [limit])
+            to_remove = _grouped((identifier, channel, identifier, *rest) for identifier, channel, *rest in cursor)
+        _lock(item.status_id for group in (to_install, to_remove) for items in group.values() for item in items)
+        done = _install_all(to_install)
+        for identifier, items in to_remove.items():
+            done += _remove(identifier, items)
+    return done
+
+
+def retry_items(statuses) -> int:
+    """Try items (an ItemStatus queryset) again that stopped or wait for their next attempt; return how many."""
+    failed = statuses.filter(Q(state=State.FAILED) | Q(state__in=(State.PENDING, State.REMOVING), command_id=None))
+    # A removal that was acknowledged waits for the device's list and for nothing else.
+    due = failed.exclude(state=State.REMOVING, next_attempt_at=None)
+    again = Case(When(state=State.REMOVING, then=Now()), default=Value(None), output_field=DateTimeField())
+    state = Case(When(state=State.REMOVING, then=F("state")), default=Value(State.PENDING.value))
+    number = due.order_by().update(state=state, attempts=0, is_stopped=False, next_attempt_at=again)
+    if number:
+        kick_reconciler()
+    return number
+
+
+def _is_alone() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_RECONCILE_LOCK])
+        return cursor.fetchone()[0]
+
+
+def _grouped(rows) -> dict[object, list[_Item]]:
+    groups = defaultdict(list)
+    for key, *item in rows:
+        groups[key].append(_Item(*item))
+    return groups
+
+
+def _lock(status_ids) -> None:
+    """In the order of ids, like the interpreters, which write to the same rows."""
+    ids = [status_id for status_id in status_ids if status_id]
+    list(ItemStatus.objects.select_for_update().filter(id__in=ids).order_by("id").values_list("id"))
+
+
+def _install_all(groups: dict[int, list[_Item]]) -> int:
+    versions = ProfileVersion.objects.select_related("profile").in_bulk(list(groups))
+    done, bodies_left = 0, MAX_BODIES
+    for version_id, items in groups.items():
+        version = versions[version_id]
+        if not version.variables:
+            done += _install_same(version, items)
+            continue
+        items = items[:bodies_left]
+        bodies_left -= len(items)
+        done += _install_each(version, items)
+    return done
+
+
+def _install_same(version: ProfileVersion, items: list[_Item]) -> int:
+    try:
+        body = render(version)
+    except EspalierError as error:
+        return _note_unrendered(version, items, error)
+    return _send(version, body, items)
+
+
+def _install_each(version: ProfileVersion, items: list[_Item]) -> int:
+    """Render for each channel; those whose bytes are equal after all share a command."""
+    if not items:
+        return 0
+    by_channel = {item.channel_id: item for item in items}
+    bodies: dict[bytes, bytes] = {}
+    receivers = defaultdict(list)
+    done = 0
+    for channel, body, error in render_each(version, Channel.objects.filter(id__in=by_channel).order_by("id")):
+        if error is not None:
+            done += _note_unrendered(version, [by_channel[channel.pk]], error)
+            continue
+        digest = sha256(body).digest()
+        bodies[digest] = body
+        receivers[digest].append(by_channel[channel.pk])
+    return done + sum(_send(version, bodies[digest], same) for digest, same in receivers.items())
+
+
+def _send(version: ProfileVersion, body: bytes, items: list[_Item]) -> int:
+    profile = version.profile
+    _replace(items, f"replaced: version {version.number} of {profile.name} is wanted now")
+    channels = Channel.objects.filter(id__in=[item.channel_id for item in items])
+    try:
+        command = queue_command(
+            "InstallProfile", {"Payload": body}, channels,
+            actor=SYSTEM, reason=f"{profile.name}, version {version.number}",
+        )  # fmt: skip
+    except NobodyToAsk:
+        return 0
+    uuid = plist.loads(body).get("PayloadUUID", "")
+    with connection.cursor() as cursor:
+        cursor.execute(_SENT, [items[0].identifier, profile.pk, version.pk, uuid, command.pk])
+        return cursor.rowcount
+
+
+def _note_unrendered(version: ProfileVersion, items: list[_Item], error: EspalierError) -> int:
+    channel_ids = [item.channel_id for item in items]
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_RENDERED, [items[0].identifier, version.profile_id, version.pk, error.detail, channel_ids])
+    return len(items)
+
+
+def _remove(identifier: str, items: list[_Item]) -> int:
+    _replace(items, f"replaced: {identifier} is no longer wanted")
+    channels = Channel.objects.filter(id__in=[item.channel_id for item in items])
+    try:
+        command = queue_command(
+            "RemoveProfile", {"Identifier": identifier}, channels, actor=SYSTEM, reason=f"{identifier} not wanted"
+        )
+    except NobodyToAsk:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_REMOVING, [command.pk, identifier])
+        return cursor.rowcount
+
+
+def _replace(items: list[_Item], note: str) -> None:
+    """Cancel our own commands that still wait for these items; one that was delivered may still be answered."""
+    ids = [item.queued_id for item in items if item.queued_id]
+    if ids:
+        waiting = QueuedCommand.objects.waiting().filter(id__in=ids)
+        waiting.update(state=QueuedCommand.State.CANCELLED, finished_at=Now(), note=note)
