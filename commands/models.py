@@ -69,8 +69,8 @@ class QueuedCommand(models.Model):
 
     WAITING = (State.PENDING, State.SENT, State.NOT_NOW)
 
-    # No constraints in the database here and in Report: checking one locks (and so rewrites) the channel's row for every
-    # command and every report. The one statement that inserts has just read the rows it refers to.
+    # No constraints in the database here and in Report: checking one locks (and so rewrites) the channel's row for
+    # every command and every report. The one statement that inserts has just read the rows it refers to.
     command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="targets", db_constraint=False)
     channel = models.ForeignKey(
         Channel, on_delete=models.CASCADE, related_name="queue", db_index=False, db_constraint=False

@@ -8,11 +8,11 @@ import os
 import secrets
 from pathlib import Path
 
-from apns.certificates import store_push_certificate
-from devices.authorities import issuing_authority
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from apns.certificates import store_push_certificate
+from devices.authorities import issuing_authority
 from devices.models import Enrollment
 from devices.timeline import SYSTEM
 from enrollment.services import ensure_demo_profile
