@@ -21,6 +21,7 @@ from mdm_project.connections import django_connection
 from mdm_project.errors import BadRequest
 
 AUTHORITIES_LIFETIME_S = 10
+AUTHORITIES_RELOAD_S = 1
 VERIFIED_CACHE_SIZE = 200_000
 SECONDS_A_DAY = 86_400
 
@@ -95,8 +96,10 @@ def verified(der: bytes) -> Presented:
     if known is not None and known.authority_id in _trusted():
         return known
     certificate = _load(der)
-    issuers = (pk for pk, authority in _trusted().items() if pki.issued_by(certificate, authority))
-    authority_id = next(issuers, None)
+    authority_id = _issuer(certificate, _trusted())
+    if authority_id is None:
+        # Perhaps it became trusted a moment ago; asked at most once a second, whatever strangers send.
+        authority_id = _issuer(certificate, _trusted(AUTHORITIES_RELOAD_S))
     if authority_id is None:
         raise UntrustedCertificate("the client certificate was not issued by an authority this server trusts")
     if len(_verified) >= VERIFIED_CACHE_SIZE:
@@ -113,12 +116,16 @@ def _load(der: bytes) -> x509.Certificate:
         raise UntrustedCertificate("the client certificate cannot be read") from error
 
 
-def _trusted() -> dict[int, x509.Certificate]:
-    """The trusted authorities by id, read at most every few seconds by a process."""
+def _issuer(certificate: x509.Certificate, authorities: dict[int, x509.Certificate]) -> int | None:
+    return next((pk for pk, authority in authorities.items() if pki.issued_by(certificate, authority)), None)
+
+
+def _trusted(lifetime_s: float = AUTHORITIES_LIFETIME_S) -> dict[int, x509.Certificate]:
+    """The trusted authorities by id, as a process read them at most so many seconds ago."""
     global _authorities
     loaded_at, authorities = _authorities
     now = time.monotonic()
-    if not authorities or now - loaded_at > AUTHORITIES_LIFETIME_S:
+    if not authorities or now - loaded_at > lifetime_s:
         authorities = _load_trusted()
         _authorities = (now, authorities)
     return authorities

@@ -9,6 +9,7 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.utils import timezone
 
+from devices.authorities import trust_authority
 from devices.identity import forget_cached
 from devices.models import CertificateAuthority, Device, Event, Identity
 from devices.services import revoke_identity
@@ -83,6 +84,15 @@ def test_a_certificate_of_an_unknown_authority_is_refused(authority):
     same_name = Authority("Outside CA", ec_key(2))
     assert Wire(same_name.issue()).authenticate().status == 400
     assert Device.objects.count() == 0
+
+
+def test_an_authority_counts_as_soon_as_it_is_trusted(authority, monkeypatch):
+    newcomer = Authority("Trusted later", ec_key(3))
+    device = Wire(newcomer.issue())
+    assert device.authenticate().status == 400
+    trust_authority(newcomer.pem, "later")
+    monkeypatch.setattr("devices.identity.AUTHORITIES_RELOAD_S", 0)
+    assert device.authenticate().status == 200
 
 
 def test_a_certificate_for_another_use_is_refused(authority):
