@@ -16,6 +16,7 @@ A change is a dictionary of JSON with ``kind``:
     remove_profile      profile
 """
 
+import json
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -134,7 +135,7 @@ def _effect(profile_ids: set[int]) -> Effect:
     with connection.cursor() as cursor:
         cursor.execute(_EFFECT, scope_of(profile_ids) | {"shown": SHOWN_ITEMS})
         digest, device_count, counted, explained = cursor.fetchone()
-    return Effect(bytes(digest), _summary(device_count, counted or [], explained or []))
+    return Effect(bytes(digest), _summary(device_count, json.loads(counted or "[]"), json.loads(explained or "[]")))
 
 
 def _summary(device_count: int, counted: list[dict], explained: list[dict]) -> dict:
