@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 EXCERPT_BYTES = 64 * 1024
 # New rows kept at most; the same message again only counts up, however often it comes.
 MAX_ROWS = 20_000
+# Anybody may send what is refused for want of a certificate, and beat deletes once an hour only: of each code, what is
+# new beyond this is not kept. Codes that need a certificate have an allowance of their own.
+MAX_NEW_A_MINUTE = 60
 CLAIMED_KEY = re.compile(rb"<key>(?:UDID|EnrollmentID)</key>\s*<string>([^<]{1,255})</string>")
 
 _KEEP = """
@@ -25,6 +28,11 @@ INSERT INTO devices_rejectedmessage (at, last_at, device_id, address, path, cont
                                      reason, size_bytes, body_hash, excerpt_encrypted, times)
 SELECT now(), now(), %(device)s, %(address)s, %(path)s, %(content_type)s, %(claimed_key)s, %(status)s, %(code)s,
        %(reason)s, %(size)s, %(hash)s, %(excerpt)s, 1
+WHERE (SELECT count(*) FROM (
+           SELECT FROM devices_rejectedmessage WHERE code = %(code)s AND at > now() - interval '1 minute' LIMIT %(most)s
+       ) AS new) < %(most)s
+   OR EXISTS (SELECT FROM devices_rejectedmessage
+              WHERE body_hash = %(hash)s AND code = %(code)s AND claimed_key = %(claimed_key)s)
 ON CONFLICT (body_hash, code, claimed_key)
 DO UPDATE SET times = devices_rejectedmessage.times + 1, last_at = now(), reason = excluded.reason"""
 
@@ -35,7 +43,10 @@ def excerpt_context(body_hash: bytes) -> str:
 
 
 def keep_rejected(environ: dict, excerpt: bytes, size_bytes: int, error: EspalierError) -> None:
-    """Keep a refused message: its beginning (64 KB at most) encrypted, and why. A failure to keep it is only logged."""
+    """Keep a refused message: its beginning (64 KB at most) encrypted, and why.
+
+    A failure to keep it is only logged; of a flood only the first ones are kept.
+    """
     excerpt = excerpt[:EXCERPT_BYTES]
     found = CLAIMED_KEY.search(excerpt)
     claimed_key = found[1].decode(errors="replace").replace("\0", "") if found else ""
@@ -46,7 +57,7 @@ def keep_rejected(environ: dict, excerpt: bytes, size_bytes: int, error: Espalie
             "device": device, "address": environ.get("REMOTE_ADDR") or None, "path": environ.get("PATH_INFO", "")[:500],
             "content_type": environ.get("CONTENT_TYPE", "")[:200], "claimed_key": claimed_key, "status": error.status,
             "code": error.code, "reason": error.detail[:2000].replace("\0", ""), "size": size_bytes, "hash": body_hash,
-            "excerpt": seal_body(excerpt, excerpt_context(body_hash)),
+            "excerpt": seal_body(excerpt, excerpt_context(body_hash)), "most": MAX_NEW_A_MINUTE,
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(_KEEP, row)

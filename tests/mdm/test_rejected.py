@@ -3,10 +3,10 @@
 import pytest
 
 from devices.models import RejectedMessage
-from devices.rejections import excerpt_context
+from devices.rejections import MAX_NEW_A_MINUTE, excerpt_context
 from mdm_project.crypto import unseal
 from tests.fixtures import capture, captures
-from tests.mdm.wire import CHECK_IN
+from tests.mdm.wire import CHECK_IN, request
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>
 <plist version="1.0"><dict><key>UDID</key><string>&b;</string></dict></plist>"""
@@ -28,6 +28,16 @@ def test_the_same_garbage_again_only_counts_up(device):
     for _ in range(3):
         device.send(b"<plist", CHECK_IN)
     assert RejectedMessage.objects.get().times == 3
+
+
+def test_a_flood_without_certificate_fills_nothing_and_hides_no_device(device):
+    for number in range(MAX_NEW_A_MINUTE + 20):
+        assert request(b"flood %d" % number).status == 400
+    assert RejectedMessage.objects.filter(code="no_certificate").count() == MAX_NEW_A_MINUTE
+    request(b"flood 0")
+    device.send(b"<plist")
+    assert RejectedMessage.objects.filter(times=2).count() == 1
+    assert RejectedMessage.objects.filter(code="unreadable_plist").count() == 1
 
 
 def test_a_message_beyond_the_limit_is_refused_and_its_beginning_kept(device, settings):
