@@ -26,9 +26,7 @@ def import_profile(data: bytes, *, keep_identifiers: bool, actor: Actor) -> tupl
     values, warnings = read_profile(data)
     content = plist.to_json(values if keep_identifiers else _with_new_identity(values))
     warnings += _about_variables(content)
-    profile = store_new(
-        content, actor=actor, kind="profile_imported", said="imported", name=content["PayloadIdentifier"]
-    )
+    profile = store_new(content, actor=actor, kind="profile_imported", said="imported")
     return profile, warnings
 
 

@@ -127,7 +127,7 @@ class MobileconfigRenderer(BaseRenderer):
     """Lets clients ask for the type that is served; the bytes come from the view."""
 
     media_type = MOBILECONFIG
-    format = None
+    format = "mobileconfig"
 
     def render(self, data, accepted_media_type=None, renderer_context=None):
         return JSONRenderer().render(data)  # errors, which are JSON whatever was asked for

@@ -10,10 +10,13 @@ from django.utils import timezone
 from apns.models import PushCertificate
 from commands.models import Command, QueuedCommand, Report, report_context
 from devices.models import CertificateAuthority, Channel, ChannelContact, Device, Enrollment, Identity, Person
+from devices.timeline import SYSTEM
 from enrollment.models import EnrollmentProfile
 from mdm_project import plist
 from mdm_project.crypto import seal, seal_body
 from mdm_project.models import User
+from profiles.composing import create_profile
+from profiles.models import Profile
 
 TOPIC = "com.apple.mgmt.External.6d2f9f1c-0a6e-4c6e-9d6a-6a1b2c3d4e5f"
 _MODELS = {
@@ -163,6 +166,35 @@ def make_enrollment_profile(**fields) -> EnrollmentProfile:
     number = next(_numbers)
     plausible = {"name": f"Profile {number}", "slug": f"profile-{number}", "requires_sign_in": False}
     return EnrollmentProfile.objects.create(**plausible | fields)
+
+
+def make_profile(**fields) -> Profile:
+    """Make a configuration profile with one payload, unpublished; ``payloads`` for others."""
+    number = next(_numbers)
+    wifi = {"PayloadType": "com.apple.wifi.managed", "SSID_STR": f"Network {number}"}
+    plausible = {"name": f"Wi-Fi {number}", "identifier": f"com.example.wifi.{number}", "payloads": [wifi]}
+    return create_profile(actor=SYSTEM, **plausible | fields)
+
+
+def mobileconfig(**keys) -> bytes:
+    """Return a configuration profile as somebody else's tool makes it: XML, unsigned."""
+    number = next(_numbers)
+    dock = {
+        "PayloadType": "com.apple.dock",
+        "PayloadVersion": 1,
+        "PayloadIdentifier": f"com.example.dock.{number}.payload",
+        "PayloadUUID": str(uuid.uuid4()).upper(),
+        "orientation": "left",
+    }
+    envelope = {
+        "PayloadContent": [dock],
+        "PayloadDisplayName": f"Dock {number}",
+        "PayloadIdentifier": f"com.example.dock.{number}",
+        "PayloadType": "Configuration",
+        "PayloadUUID": str(uuid.uuid4()).upper(),
+        "PayloadVersion": 1,
+    }
+    return plist.dumps(envelope | keys)
 
 
 def make_authority(**fields) -> CertificateAuthority:

@@ -24,7 +24,21 @@ LEFT_OF = {
     "enrollment": {"apple", "devices", "profiles", "apns", "commands", "software"},
 }
 APPS = frozenset(LEFT_OF)
-INTERFACES = frozenset({"admin", "api", "console", "views", "urls", "forms", "serializers", "management"})
+INTERFACES = frozenset(
+    {
+        "admin",
+        "api",
+        "profile_api",
+        "group_api",
+        "group_serializers",
+        "console",
+        "views",
+        "urls",
+        "forms",
+        "serializers",
+        "management",
+    }
+)
 # Joins all apps: settings and URLs, the console's own pages, and what answers /mdm/* ahead of Django.
 WIRING = frozenset({"settings", "urls", "wsgi", "device_endpoint", "dashboard", "search"})
 

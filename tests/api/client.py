@@ -2,6 +2,7 @@
 
 import json
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from mdm_project.tokens import create_token
@@ -25,6 +26,14 @@ class Caller:
         # Not by REST framework's renderer, which refuses to send some of what the tests send.
         body = "" if content is None else json.dumps(content)
         return self.client.post(ROOT + path, body, content_type="application/json", headers=headers)
+
+    def patch(self, path: str, content, **headers: str):
+        return self.client.patch(ROOT + path, json.dumps(content), content_type="application/json", headers=headers)
+
+    def upload(self, path: str, data: bytes, name: str = "file.mobileconfig", **headers: str):
+        """Send a file as the field ``file`` of a form."""
+        form = {"file": SimpleUploadedFile(name, data)}
+        return self.client.post(ROOT + path, form, format="multipart", headers=headers)
 
     def results(self, path: str, **query) -> list:
         response = self.get(path, **query)
