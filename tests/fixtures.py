@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 CAPTURES = Path(__file__).resolve().parents[2] / "shared" / "fixtures"
+APPLE_SCHEMA = CAPTURES.with_name("apple-schema")
 
 
 def capture(name: str) -> bytes:
@@ -28,3 +29,10 @@ def captures(folder: str, pattern: str = "*") -> list:
         missing = pytest.mark.skip(reason=f"captured messages not here: {CAPTURES / folder}")
         return [pytest.param(f"{folder}/{pattern}", marks=missing)]
     return [pytest.param(path.relative_to(CAPTURES).as_posix(), id=path.name) for path in paths]
+
+
+def apple_schema() -> Path:
+    """Return the folder of a checkout of Apple's schema, or skip the running test."""
+    if not (APPLE_SCHEMA / "mdm").is_dir():
+        pytest.skip(f"no checkout of Apple's schema here: {APPLE_SCHEMA}")
+    return APPLE_SCHEMA

@@ -80,7 +80,7 @@ def _array(key: Key, is_full: bool, rounds: int) -> list:
 
 
 def _variant(array: Key, variant: Key, is_full: bool, rounds: int) -> dict:
-    # The discriminator is told, because Apple's file forgets it for one variant.
+    # The discriminator is told, because some releases of Apple's file forget it for one variant.
     return {array.discriminator: variant.variant_value} | _dictionary(variant.children, is_full, rounds)
 
 

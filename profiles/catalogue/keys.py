@@ -130,8 +130,8 @@ class Key:
     def variant_value(self) -> str:
         """What the discriminator holds in this variant.
 
-        Apple's file forgets it for one variant (DefaultApplications in Settings); its name is then the value, as it is
-        in all others.
+        Some releases of Apple's file forget it for one (DefaultApplications in Settings); its name is then the value,
+        as it is in all others.
         """
         return next((key.allowed[0] for key in self.subkeys if len(key.allowed) == 1), self.name)
 

@@ -133,12 +133,13 @@ def _inside(value, part: str | int):
 def _problems(entry: Entry, value, error: ValidationError) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
     found = _at(value, path)
-    if error.validator == "required" and isinstance(found, dict):
+    key = key_at(entry, value, path)
+    is_marked = key is not None and key.type in (Type.DATA, Type.DATE)
+    if error.validator == "required" and isinstance(found, dict) and not is_marked:
         for name in error.validator_value:
             if name not in found:
                 yield Problem((*path, name), "is required", "required")
         return
-    key = key_at(entry, value, path)
     code, message = _word(error, key, found)
     yield Problem(path, message, code)
 
@@ -279,7 +280,7 @@ def _walk_value(key: Key, value, path: Place, target: Target | None) -> Iterator
 
 
 def _with_discriminator(array: Key, variant: Key) -> tuple[Key, ...]:
-    """Return a variant's keys, with the discriminator of another where Apple's file forgets it."""
+    """Return a variant's keys, with the discriminator of another where it is forgotten."""
     if variant.child(array.discriminator):
         return variant.children
     others = (other.child(array.discriminator) for other in array.variants)
