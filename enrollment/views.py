@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -22,10 +23,13 @@ COLLECTED = (
 
 
 def _profile_or_sign_in(request, slug: str):
-    """Return the enabled profile, or the redirect to sign-in that its rules demand."""
+    """Return the enabled profile, or the redirect to sign-in that its rules demand; raise PermissionDenied."""
     profile = get_object_or_404(EnrollmentProfile, slug=slug, is_enabled=True)
     if profile.requires_sign_in and not request.user.is_authenticated:
         return None, redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+    if profile.requires_sign_in and not request.user.is_staff:
+        # Whoever lost the console may still have a session; the profile holds a challenge.
+        raise PermissionDenied
     return profile, None
 
 
