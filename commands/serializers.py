@@ -36,25 +36,24 @@ class TargetsSerializer(StrictSerializer):
         child=serializers.IntegerField(min_value=1, max_value=MAX_ID), required=False, max_length=MAX_NAMES
     )
     enrollment_ids = _names(help_text="UDID, or EnrollmentID under User Enrollment")
-    group = serializers.IntegerField(required=False, allow_null=True, help_text="there are no groups yet")
+    group = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MAX_ID, help_text="id: who is in the group now"
+    )
     all = serializers.BooleanField(required=False, default=False, help_text="every device; excludes the others")
     channel = serializers.ChoiceField(
         ["device", "user"], default="device", help_text="user: the user channels of those devices"
     )
 
-    def validate_group(self, group):
-        if group is not None:
-            raise serializers.ValidationError("there are no groups yet; name the devices")
-        return group
-
     def validate(self, targets):
         names = ("udids", "serial_numbers", "device_ids", "enrollment_ids")
-        is_named = any(targets.get(name) for name in names)
+        is_named = any(targets.get(name) for name in (*names, "group"))
         if targets["all"] and is_named:
             raise serializers.ValidationError("name devices or ask for all of them, not both")
         if not targets["all"] and not is_named:
-            raise serializers.ValidationError(f"name at least one device ({', '.join(names)}) or set all to true")
-        named = {name: targets.get(name, ()) for name in names}
+            raise serializers.ValidationError(
+                f"name at least one device ({', '.join(names)}) or a group, or set all to true"
+            )
+        named = {name: targets.get(name, ()) for name in names} | {"group_id": targets.get("group")}
         return Targets(**named, is_all=targets["all"], is_user_channel=targets["channel"] == "user")
 
 

@@ -1,13 +1,13 @@
 """Who a command is for: names given from outside become channels, and whoever cannot be found is named back.
 
-Owns the search only; queueing is commands.queue. Five statements at most, whatever the number of names.
+Owns the search only; queueing is commands.queue. Seven statements at most, whatever the number of names.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from devices.models import Channel, Device, Enrollment
-from devices.querysets import ChannelQuerySet
+from devices.models import Channel, Device, Enrollment, Group
+from devices.querysets import ChannelQuerySet, DeviceQuerySet
 from mdm_project.errors import BadRequest, Conflict
 
 _COLUMNS = {"udids": "udid", "serial_numbers": "serial_number", "device_ids": "id"}
@@ -33,12 +33,13 @@ class NoReachableTarget(Conflict):
 
 @dataclass(frozen=True)
 class Targets:
-    """Devices by any of their names, or all of them; on their device channels or on those of their users."""
+    """Devices by any of their names and by group, or all; on their device channels or on those of their users."""
 
     udids: Sequence[str] = ()
     serial_numbers: Sequence[str] = ()
     device_ids: Sequence[int] = ()
     enrollment_ids: Sequence[str] = ()
+    group_id: int | None = None
     is_all: bool = False
     is_user_channel: bool = False
 
@@ -68,6 +69,7 @@ def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
     device_ids: set[int] = set()
     for name, column in _COLUMNS.items():
         device_ids |= _found(name, getattr(targets, name), visible, column, "id", unknown)
+    device_ids |= _members(targets.group_id, user, visible, unknown)
     memberships = Enrollment.objects.current().filter(device__in=visible)
     enrolled_ids = _found("enrollment_ids", targets.enrollment_ids, memberships, "key", "device_id", unknown)
     if unknown:
@@ -92,6 +94,14 @@ def _found(name: str, wanted: Sequence, rows, column: str, device_column: str, u
         if value not in known:
             unknown[f"targets.{name}.{index}"] = f"{_WORDS[name]}: {value}"
     return {device_id for _, device_id in pairs}
+
+
+def _members(group_id: int | None, user, visible: DeviceQuerySet, unknown: dict[str, str]) -> set[int]:
+    if group_id is None:
+        return set()
+    if not Group.objects.visible_to(user).filter(pk=group_id).exists():
+        unknown["targets.group"] = f"there is no group with this id: {group_id}"
+    return set(visible.filter(memberships__group=group_id).order_by().values_list("id", flat=True))
 
 
 def _summary(unknown: dict[str, str]) -> str:

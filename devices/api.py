@@ -29,7 +29,8 @@ class DeviceView(ApiView):
         return Device.objects.visible_to(self.request.user)
 
     def complete(self, devices):
-        return devices.select_related("person").with_enrollment().with_last_seen()
+        own = ("tags", "attribute_values__attribute")
+        return devices.select_related("person").prefetch_related(*own).with_enrollment().with_last_seen()
 
 
 @extend_schema(summary="List devices")

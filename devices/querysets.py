@@ -58,6 +58,11 @@ class DeviceQuerySet(models.QuerySet):
         return self.filter(conditions)
 
 
+class GroupQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        return self if user.has_perm("devices.view_group") else self.none()
+
+
 class EnrollmentQuerySet(models.QuerySet):
     def current(self):
         return self.filter(is_current=True)

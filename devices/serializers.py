@@ -24,7 +24,7 @@ class PersonSerializer(serializers.ModelSerializer):
 
 
 class DeviceSerializer(serializers.ModelSerializer):
-    """A row annotated by ``with_enrollment`` and ``with_last_seen``, its person joined."""
+    """A row annotated by ``with_enrollment`` and ``with_last_seen``, its person joined, tags and attributes fetched."""
 
     # What Apple calls so: the key the device enrolled under, not the number of our row.
     enrollment_id = serializers.CharField(
@@ -34,6 +34,8 @@ class DeviceSerializer(serializers.ModelSerializer):
     enrollment_state = serializers.SerializerMethodField()
     last_seen_at = serializers.DateTimeField(allow_null=True, help_text="exact to five minutes")
     person = PersonSerializer(allow_null=True)
+    tags = serializers.SlugRelatedField("name", many=True, read_only=True)
+    attributes = serializers.SerializerMethodField(help_text="custom attributes by name, as text")
 
     class Meta:
         model = Device
@@ -57,6 +59,8 @@ class DeviceSerializer(serializers.ModelSerializer):
             "last_answer_at",
             "created_at",
             "asset_tag",
+            "tags",
+            "attributes",
             "person",
             "imei",
             "meid",
@@ -83,6 +87,10 @@ class DeviceSerializer(serializers.ModelSerializer):
     @extend_schema_field(serializers.ChoiceField(ENROLLMENT_STATES))
     def get_enrollment_state(self, device) -> str:
         return device.state or PRE_ASSIGNED
+
+    def get_attributes(self, device) -> dict[str, str]:
+        values = {value.attribute.name: value.value for value in device.attribute_values.all()}
+        return dict(sorted(values.items()))
 
 
 class AnswerSerializer(serializers.ModelSerializer):

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from devices.changes import tell_changed
 from devices.models import Device, Identity, Person
 from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict
@@ -19,6 +20,7 @@ def set_asset_tag(device: Device, asset_tag: str, *, actor: Actor) -> None:
     if asset_tag == device.asset_tag:
         return
     Device.objects.filter(pk=device.pk).update(asset_tag=asset_tag)
+    tell_changed([device.pk])
     record_event("asset_tag_changed", f"asset tag is now {asset_tag or 'empty'}", device=device, actor=actor.name)
 
 
@@ -28,6 +30,7 @@ def assign_person(device: Device, person: Person | None, *, actor: Actor) -> Non
     if person == device.person:
         return
     Device.objects.filter(pk=device.pk).update(person=person)
+    tell_changed([device.pk])
     record_event("person_changed", f"now used by {person or 'nobody'}", device=device, actor=actor.name)
 
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from devices import outbox, rejections
+from devices import groups, outbox, rejections
 
 
 @shared_task(name="devices.drain_outbox")
@@ -17,3 +17,10 @@ def drain_outbox() -> None:
 def delete_old_rejections() -> None:
     """Delete refused messages past their retention."""
     rejections.delete_old_rejections()
+
+
+@shared_task(name="devices.regroup")
+def regroup() -> None:
+    """Work out every smart group anew, one transaction each: what rules say of the last days changes by itself."""
+    for group_id in groups.smart_group_ids():
+        groups.evaluate_groups([group_id])

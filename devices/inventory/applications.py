@@ -6,6 +6,7 @@ Whether an app is managed is told by another command, so a whole list leaves ``i
 Apple: developer.apple.com/documentation/devicemanagement/installed-application-list-command
 """
 
+from devices.changes import tell_changed
 from devices.inventory.answers import keep_newest, not_outdated, split_filtered, storable
 from devices.inventory.reported import Columns, Reported, key_text, read_columns, size
 from devices.inventory.rows import replace_rows
@@ -33,17 +34,18 @@ def store_applications(reports: list[Reported]) -> None:
     kept = keep_newest(KEY, [(report, {"count": len(report.content[KEY])}) for report in whole])
     rows = [row | {"is_managed": None} for report in kept for row in _rows(report)]
     replaced = [report.device_id for report in kept]
-    replace_rows(InstalledApplication, rows, key=UNIQUE, replaced=replaced, at_first=("is_managed",))
+    changed = replace_rows(InstalledApplication, rows, key=UNIQUE, replaced=replaced, at_first=("is_managed",))
     for is_managed in (True, False):
         told = [report for report in filtered if bool(report.asked.get("ManagedAppsOnly")) == is_managed]
-        _add(not_outdated(KEY, told), is_managed=is_managed)
+        changed |= _add(not_outdated(KEY, told), is_managed=is_managed)
+    tell_changed(changed)
 
 
-def _add(reports: list[Reported], *, is_managed: bool) -> None:
+def _add(reports: list[Reported], *, is_managed: bool) -> set[int]:
     """Add the apps of answers about some: that they are managed is known only when just those were asked for."""
     rows = [row | {"is_managed": is_managed or None} for report in reports for row in _rows(report)]
     at_first = () if is_managed else ("is_managed",)
-    replace_rows(InstalledApplication, rows, key=UNIQUE, replaced=[], at_first=at_first)
+    return replace_rows(InstalledApplication, rows, key=UNIQUE, replaced=[], at_first=at_first)
 
 
 def _rows(report: Reported) -> list[dict]:

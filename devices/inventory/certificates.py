@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from cryptography import x509
 
+from devices.changes import tell_changed
 from devices.inventory.answers import keep_newest, not_outdated, split_filtered
 from devices.inventory.reported import KEY_LENGTH, TEXT_LENGTH, Columns, Reported, key_text, read_columns
 from devices.inventory.rows import hex_bytes, replace_rows
@@ -27,7 +28,7 @@ def store_certificates(reports: list[Reported]) -> None:
     kept = keep_newest(KEY, [(report, {"count": len(report.content[KEY])}) for report in whole])
     told = [*kept, *not_outdated(KEY, filtered)]
     rows = [row for report in told for row in _rows(report)]
-    replace_rows(InstalledCertificate, rows, key=UNIQUE, replaced=[report.device_id for report in kept])
+    tell_changed(replace_rows(InstalledCertificate, rows, key=UNIQUE, replaced=[report.device_id for report in kept]))
 
 
 def _rows(report: Reported) -> list[dict]:

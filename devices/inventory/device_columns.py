@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from devices.changes import tell_changed
 from devices.models import Device
 
 # jsonb_populate_record starts from the row itself: a column that was not told keeps its value. The rows are locked,
@@ -15,7 +16,8 @@ FROM (
     SELECT was.id, jsonb_populate_record(was, t.told) AS made
     FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, told jsonb) JOIN devices_device was ON was.id = t.id
 ) n
-WHERE d.id = n.id AND d IS DISTINCT FROM n.made"""
+WHERE d.id = n.id AND d IS DISTINCT FROM n.made
+RETURNING d.id"""
 
 
 def lock_devices(device_ids: Iterable[int]) -> None:
@@ -25,7 +27,7 @@ def lock_devices(device_ids: Iterable[int]) -> None:
 
 
 def write_columns(told: dict[int, dict]) -> None:
-    """Write {device id: {column: value}}; the devices must be locked. Unchanged rows are not rewritten."""
+    """Write {device id: {column: value}}; the devices must be locked. Unchanged rows are not rewritten, nor told of."""
     columns = sorted({column for values in told.values() for column in values})
     if not columns:
         return
@@ -34,3 +36,4 @@ def write_columns(told: dict[int, dict]) -> None:
     rows = [{"id": device_id, "told": values} for device_id, values in told.items()]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE.format(assignments=assignments), [json.dumps(rows)])
+        tell_changed(device_id for (device_id,) in cursor.fetchall())

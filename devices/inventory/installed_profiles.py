@@ -5,6 +5,7 @@ Of the payloads only their names are kept: some systems list what is in them, pa
 Apple: developer.apple.com/documentation/devicemanagement/profile-list-command
 """
 
+from devices.changes import tell_changed
 from devices.inventory.answers import keep_newest, not_outdated, split_filtered, storable
 from devices.inventory.reported import Columns, Reported, flag, key_text, read_columns, small_number, text
 from devices.inventory.rows import replace_rows
@@ -37,7 +38,8 @@ def store_profiles(reports: list[Reported]) -> None:
     told = [*kept, *not_outdated(KEY, filtered)]
     replaced = [report.channel_id for report in kept]
     rows = [row for report in told for row in _rows(report)]
-    replace_rows(InstalledProfile, rows, key=UNIQUE, replaced=replaced, with_change=("reported_at",))
+    changed = replace_rows(InstalledProfile, rows, key=UNIQUE, replaced=replaced, with_change=("reported_at",))
+    tell_changed(report.device_id for report in told if report.channel_id in changed)
 
 
 def _rows(report: Reported) -> list[dict]:

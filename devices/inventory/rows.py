@@ -15,12 +15,16 @@ WITH told AS MATERIALIZED (
 ), gone AS (
     DELETE FROM {table} a WHERE a.{owner} = ANY(%s)
       AND ({row_key}) NOT IN (SELECT {told_key} FROM told t)
+    RETURNING a.{owner}
+), written AS (
+    INSERT INTO {table} ({names}) SELECT {names} FROM told t
+    WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE ({told_key}) = ({row_key})
+                      AND ({row_values}) IS NOT DISTINCT FROM ({told_values}))
+    ORDER BY {key}
+    ON CONFLICT ({key}) DO UPDATE SET {assignments}
+    RETURNING {owner}
 )
-INSERT INTO {table} ({names}) SELECT {names} FROM told t
-WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE ({told_key}) = ({row_key})
-                  AND ({row_values}) IS NOT DISTINCT FROM ({told_values}))
-ORDER BY {key}
-ON CONFLICT ({key}) DO UPDATE SET {assignments}"""
+SELECT {owner} FROM gone UNION SELECT {owner} FROM written"""
 
 
 def replace_rows(
@@ -31,20 +35,22 @@ def replace_rows(
     replaced: Sequence[int],
     with_change: Sequence[str] = (),
     at_first: Sequence[str] = (),
-) -> None:
+) -> set[int]:
     """Write rows by their unique key, whose first column is the owner; delete what else the ``replaced`` owners had.
+
+    Return the owners of which a row was written or deleted.
 
     Values are in terms of JSON (`hex_bytes` for bytes, ISO dates), all rows have the same columns. Those of
     ``with_change`` are written along but are no change by themselves; those of ``at_first`` are set in new rows only.
     """
     if not rows:
-        if replaced:
-            model.objects.filter(**{f"{key[0]}__in": replaced}).delete()
-        return
+        number = model.objects.filter(**{f"{key[0]}__in": replaced}).delete()[0] if replaced else 0
+        return set(replaced) if number else set()
     unique = {tuple(row[column] for column in key): row for row in rows}
     with connection.cursor() as cursor:
         sql = _statement(model, tuple(rows[0]), tuple(key), tuple(with_change), tuple(at_first))
         cursor.execute(sql, [json.dumps(list(unique.values())), list(replaced)])
+        return {owner for (owner,) in cursor.fetchall()}
 
 
 def hex_bytes(value: bytes) -> str:

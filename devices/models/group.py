@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from devices.models.device import Device
+from devices.querysets import GroupQuerySet
 
 
 class Tag(models.Model):
@@ -69,6 +70,8 @@ class Group(models.Model):
     evaluated_at = models.DateTimeField(null=True, blank=True, editable=False)
     problem = models.TextField(blank=True, editable=False, help_text="why the rule could not be evaluated")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = GroupQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

@@ -1,0 +1,12 @@
+"""Loads what registers itself: the handlers of the outbox."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class DevicesConfig(AppConfig):
+    name = "devices"
+
+    def ready(self):
+        import_module("devices.groups")
