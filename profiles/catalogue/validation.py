@@ -19,7 +19,9 @@ from profiles.catalogue.schema import json_schema
 from profiles.catalogue.store import catalogue
 
 ERROR = "error"
+WARNING = "warning"
 NOTE = "note"
+_LEVELS = (ERROR, WARNING, NOTE)
 _LISTED = 12
 
 Place = tuple[str | int, ...]
@@ -29,7 +31,8 @@ Place = tuple[str | int, ...]
 class Problem:
     """Something about a value. ``path`` leads to it: ``("Items", 0, "Name")``; ``code`` is for programs.
 
-    Codes: type, not_allowed, required, range, form, count, unknown_key.
+    Codes of errors: type, not_allowed, required, range, form, count. Of warnings: number_kind (1.0 or true where an
+    integer 1 belongs, 1 where true does: devices take one for the other). Of notes: unknown_key.
     """
 
     path: Place
@@ -47,7 +50,7 @@ class Problem:
 
 
 def validate(entry: Entry, value, target: Target | None = None) -> list[Problem]:
-    """Return what is wrong with a plist value (bytes and datetimes as they are), errors first.
+    """Return what is wrong with a plist value (bytes and datetimes as they are): errors, warnings, notes.
 
     Keys that are required on some devices only (by platform or enrollment) are asked for only where a target is given
     that they apply to.
@@ -61,7 +64,7 @@ def validate(entry: Entry, value, target: Target | None = None) -> list[Problem]
     if isinstance(value, dict):
         for problem in _walk(_members(entry), value, (), target):
             found.setdefault((problem.path, problem.code), problem)
-    return sorted(found.values(), key=lambda problem: (not problem.is_error, tuple(map(str, problem.path))))
+    return sorted(found.values(), key=lambda problem: (_LEVELS.index(problem.level), *map(str, problem.path)))
 
 
 def errors_of(entry: Entry, value, target: Target | None = None) -> dict[str, str]:
@@ -141,7 +144,18 @@ def _problems(entry: Entry, value, error: ValidationError) -> Iterator[Problem]:
                 yield Problem((*path, name), "is required", "required")
         return
     code, message = _word(error, key, found)
-    yield Problem(path, message, code)
+    if code == "type" and key is not None and _is_same_number(key, found):
+        yield Problem(path, message.replace("must", "should", 1), "number_kind", WARNING)
+    else:
+        yield Problem(path, message, code)
+
+
+def _is_same_number(key: Key, value) -> bool:
+    """Say whether a value is the right number in the wrong type, as profiles in use often have it."""
+    if key.type is Type.BOOLEAN:
+        return isinstance(value, int | float) and value in (0, 1)
+    is_whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+    return key.type is Type.INTEGER and is_whole and (not key.allowed or value in key.allowed)
 
 
 def _at(value, path: Place):

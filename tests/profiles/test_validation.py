@@ -83,8 +83,9 @@ def test_a_value_without_what_is_required_is_refused_with_its_path():
     [
         ("dock", {"tilesize": "large"}, "tilesize", "must be a whole number, not text"),
         ("dock", {"tilesize": 4}, "tilesize", "must be from 16 to 128"),
-        ("dock", {"tilesize": 64.0}, "tilesize", "must be a whole number, not a number"),
-        ("dock", {"autohide": 1}, "autohide", "must be true or false, not a whole number"),
+        ("dock", {"tilesize": 64.5}, "tilesize", "must be a whole number, not a number"),
+        ("dock", {"autohide": 2}, "autohide", "must be true or false, not a whole number"),
+        ("dock", {"autohide": "yes"}, "autohide", "must be true or false, not text"),
         ("dock", {"orientation": "top"}, "orientation", "must be one of bottom, left, right"),
         ("font", {"Font": "AAAA"}, "Font", "must be data, not text"),
         ("font", {"Font": {}}, "Font", "must be data, not a dictionary"),
@@ -103,13 +104,29 @@ def test_numbers_that_stand_for_yes_and_no_are_sent_as_numbers():
     key = next(k for k in vpn.walk() if k.type == "integer" and set(k.allowed) == {0, 1} and len(k.path) == 2)
     outer, inner = key.path
 
-    assert key_path_errors(vpn, {outer: {inner: 1}}, key) == []
-    assert key_path_errors(vpn, {outer: {inner: True}}, key) == ["must be a whole number, not true or false"]
-    assert key_path_errors(vpn, {outer: {inner: 2}}, key) == ["must be one of 0, 1"]
+    def told(value) -> list[tuple]:
+        problems = validate(vpn, {outer: {inner: value}})
+        return [(p.level, p.message) for p in problems if p.key_path == key.key_path]
+
+    assert told(1) == []
+    assert told(True) == [("warning", "should be a whole number, not true or false")]
+    assert told(2) == [("error", "must be one of 0, 1")]
 
 
-def key_path_errors(entry, value, key) -> list[str]:
-    return [message for path, message in errors_of(entry, value).items() if path == key.key_path]
+@pytest.mark.parametrize(
+    ("slug", "value", "message"),
+    [
+        ("dock", {"tilesize": 64.0}, "should be a whole number, not a number"),
+        ("dock", {"autohide": 1}, "should be true or false, not a whole number"),
+        ("dock", {"PayloadVersion": 1.0}, "should be a whole number, not a number"),
+    ],
+)
+def test_the_right_number_in_the_wrong_type_is_a_warning(slug, value, message):
+    """Profiles in use have these, Apple's own examples among them, and devices take one for the other."""
+    [problem] = validate(payload(slug), value)
+
+    assert (problem.code, problem.level, problem.message) == ("number_kind", "warning", message)
+    assert errors_of(payload(slug), value) == {}
 
 
 def test_single_values_may_be_allowed_besides_a_range():
