@@ -13,10 +13,11 @@ class HttpWire(wire.Wire):
     """A device that talks to ``url``; by the header of a trusted proxy, which loopback is in development."""
 
     url = ""
+    identity_header = "Client-Cert"
 
     def send(self, message, content_type=wire.REPORT, path="/mdm/connect", **_options):
         body = message if isinstance(message, bytes) else plistlib.dumps({**self.keys, **message})
-        headers = {"Content-Type": content_type, "Client-Cert": wire.rfc9440(self.identity)}
+        headers = {"Content-Type": content_type, self.identity_header: wire.rfc9440(self.identity)}
         request = urllib.request.Request(self.url + path, body, headers, method="PUT")
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
