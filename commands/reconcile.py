@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from commands.models import QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
 from devices.models import Channel
-from devices.timeline import SYSTEM
+from devices.timeline import SYSTEM, Actor, record_event
 from mdm_project import plist
 from mdm_project.errors import EspalierError
 from profiles.desired import kick_reconciler
@@ -145,16 +145,18 @@ def reconcile(limit: int = 5000) -> int:
     return done
 
 
-def retry_items(statuses) -> int:
+def retry_items(statuses, *, actor: Actor) -> int:
     """Try items (an ItemStatus queryset) again that stopped or wait for their next attempt; return how many."""
     failed = statuses.filter(Q(state=State.FAILED) | Q(state__in=(State.PENDING, State.REMOVING), command_id=None))
     # A removal that was acknowledged waits for the device's list and for nothing else.
     due = failed.exclude(state=State.REMOVING, next_attempt_at=None)
     again = Case(When(state=State.REMOVING, then=Now()), default=Value(None), output_field=DateTimeField())
     state = Case(When(state=State.REMOVING, then=F("state")), default=Value(State.PENDING.value))
-    number = due.order_by().update(state=state, attempts=0, is_stopped=False, next_attempt_at=again)
-    if number:
-        kick_reconciler()
+    with transaction.atomic():
+        number = due.order_by().update(state=state, attempts=0, is_stopped=False, next_attempt_at=again)
+        if number:
+            record_event("items_retried", f"{number} failed profiles to be tried again", actor=actor.name)
+            kick_reconciler()
     return number
 
 

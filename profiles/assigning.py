@@ -49,6 +49,8 @@ def create_assignment(
 def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assignment:
     """Change what is given, as in CHANGEABLE; the rest stays."""
     _refuse_unknown(fields)
+    if not fields:
+        return assignment
     assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
     for name in PLAIN:
         if name in fields:

@@ -26,7 +26,7 @@ def group():
 
 
 def staged(profile, group, **fields) -> Assignment:
-    assignment = assign(profile, group, **{"stages": [10, 50, 100]} | fields)
+    assignment = assign(profile, group, **{"stages": [20, 50, 100]} | fields)
     outbox.drain()
     assignment.refresh_from_db()
     return assignment
@@ -153,7 +153,7 @@ def test_a_rollout_is_halted_and_resumed_by_hand(profile, group):
 def test_stages_given_later_are_for_the_next_version(profile, group):
     assignment = assign(profile, group)
     outbox.drain()
-    assigning.change_assignment(assignment, actor=SYSTEM, stages=[10, 100])
+    assigning.change_assignment(assignment, actor=SYSTEM, stages=[20, 100])
     outbox.drain()
     assert len(have(1)) == 60
     publish_text(profile, "two")
