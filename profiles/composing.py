@@ -144,7 +144,8 @@ def _checked(profile: Profile, draft: dict, stored: dict) -> dict:
         if draft.get(key, value) != value:
             raise _wrong(key, f"is {value} for the life of the profile")
     new = draft | {key: value for key, value in fixed.items() if key not in draft}
-    new.setdefault("PayloadVersion", stored.get("PayloadVersion", 1))
+    if "PayloadVersion" in stored:
+        new.setdefault("PayloadVersion", stored["PayloadVersion"])
     content.complete_payloads(new, profile.identifier, stored)
     content.refuse_equal_uuids(new)
     return new

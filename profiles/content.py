@@ -100,7 +100,8 @@ def _complete(payload: dict, earlier: dict, identifier: str, path: str) -> None:
     payload.setdefault("PayloadIdentifier", earlier.get("PayloadIdentifier") or f"{identifier}.{uuid}")
     if not payload["PayloadIdentifier"] or not isinstance(payload["PayloadIdentifier"], str):
         raise _wrong(f"{path}.PayloadIdentifier", "must be a text")
-    payload.setdefault("PayloadVersion", earlier.get("PayloadVersion", 1))
+    if not earlier:
+        payload.setdefault("PayloadVersion", 1)
 
 
 def refuse_equal_uuids(content: dict) -> None:

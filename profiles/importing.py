@@ -114,9 +114,9 @@ def _complete_payload(payload: dict, path: str, identifier: str) -> list[str]:
 
 
 def _version(values: dict, path: str) -> list[str]:
+    """Tell of an odd version, and leave it: devices install such profiles all the same."""
     if "PayloadVersion" not in values:
-        values["PayloadVersion"] = 1
-        return [f"{path} was missing; it is 1 now."]
+        return [f"{path} is missing; Apple asks for 1."]
     version = values["PayloadVersion"]
     return [] if version == 1 else [f"{path} is {version}; Apple knows 1 only."]
 

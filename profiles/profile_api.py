@@ -114,7 +114,7 @@ class ImportProfile(ProfileView):
         summary="Import a .mobileconfig",
         parameters=[OpenApiParameter("keep_identifiers", bool, description="keep identifiers and UUIDs of the file")],
         request={"multipart/form-data": serializers.UploadSerializer},
-        responses={201: serializers.ImportedSerializer},
+        responses={201: serializers.ImportedProfileSerializer},
     )
     def post(self, request):
         data = self.read(serializers.UploadSerializer)["file"].read()
@@ -237,11 +237,11 @@ class RevealRemovalPassword(ProfileView):
 
     @extend_schema(
         summary="Reveal the removal password, for a reason that is recorded",
-        request=serializers.ReasonSerializer,
+        request=serializers.RevealSerializer,
         responses={200: serializers.RemovalPasswordSerializer},
     )
     def post(self, request, pk):
-        reason = self.read(serializers.ReasonSerializer)["reason"]
+        reason = self.read(serializers.RevealSerializer)["reason"]
         return Response({"removal_password": reveal_removal_password(self.profile, actor_of(request), reason)})
 
 

@@ -60,7 +60,7 @@ class ProfileDetailSerializer(ProfileSerializer):
         return has_unpublished_changes(profile)
 
 
-class ImportedSerializer(ProfileDetailSerializer):
+class ImportedProfileSerializer(ProfileDetailSerializer):
     warnings = serializers.ListField(child=serializers.CharField(), help_text="what was repaired or may surprise")
 
     class Meta(ProfileDetailSerializer.Meta):
@@ -124,7 +124,7 @@ class RollbackSerializer(PublishSerializer):
 
 class ChangeSerializer(serializers.Serializer):
     path = serializers.CharField(source="key_path", help_text="a payload's place is its PayloadUUID")
-    kind = serializers.ChoiceField(["added", "removed", "changed"])
+    kind = serializers.CharField(help_text="added, removed or changed")
     payload_type = serializers.CharField()
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
@@ -136,7 +136,7 @@ class DiffSerializer(serializers.Serializer):
     changes = ChangeSerializer(many=True)
 
 
-class ReasonSerializer(StrictSerializer):
+class RevealSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=1000)
 
 

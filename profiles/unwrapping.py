@@ -33,7 +33,7 @@ _MARKS = {
     b"<\x00": "utf-16-le",
     b"\x00<": "utf-16-be",
 }
-_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
+_BEFORE_ROOT = re.compile(r"\s*(?:<\?xml\b[^>]*\?>)?")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*\bencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 # Python's own escapes, and encodings of names that take forever on a document.
 _NO_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape"})
@@ -120,39 +120,35 @@ def _read_plist(data: bytes) -> tuple[object, list[str]]:
         return plist.loads(data, limit_bytes=MAX_FILE_BYTES), []
     except TooLarge:
         raise
-    except UnreadablePlist as error:
+    except UnreadablePlist:
         if data.startswith(b"bplist"):
             raise
-        first_error = error
     text, warnings = _decoded(data)
     if "<plist" not in text and "<dict" not in text:
         raise NotAProfile("The file is neither a property list nor a signed one.")
     text, repairs = _repaired(text)
-    try:
-        value, was_repaired = plist.loads_report(text.encode(), limit_bytes=MAX_FILE_BYTES)
-    except UnreadablePlist as error:
-        # The repaired text is told of, since its encoding no longer hides the mistake; lines are the same in both.
-        raise (error if repairs or warnings else first_error) from None
+    value, was_repaired = plist.loads_report(text.encode(), limit_bytes=MAX_FILE_BYTES)
     if was_repaired:
         repairs.append("Character references that XML forbids were dropped.")
     return value, warnings + repairs
 
 
 def _decoded(data: bytes) -> tuple[str, list[str]]:
-    """Return the text without its declaration, which would be wrong once it is encoded anew."""
+    """Return the text with another declaration, as its own would be wrong once it is encoded anew."""
     named = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
     declared = _DECLARED.match(data.removeprefix(b"\xef\xbb\xbf"))
     name = named or (declared[1].decode() if declared else "utf-8")
+    if not named and name.lower().startswith(("utf-16", "utf-32", "ucs")):
+        name = "utf-8"  # or the declaration could not have been read
     try:
         text, warnings = _decode(data, name), []
     except (UnicodeError, LookupError):
         text = data.decode("cp1252", "replace")
         warnings = [f"The text is not {name}, as it should be; it was read as Windows-1252: check accented letters."]
     text = text.removeprefix("\ufeff")
-    declaration = _DECLARATION.match(text)
-    if declaration:
-        # Its line ends stay, so that errors name the right lines.
-        text = "\n" * declaration[0].count("\n") + text[declaration.end() :]
+    before = _BEFORE_ROOT.match(text)
+    # As many line ends as there were, so that errors name the right lines.
+    text = f'<?xml version="1.0"{before[0].count(chr(10)) * chr(10)}?>{text[before.end() :]}'
     return text, warnings
 
 
