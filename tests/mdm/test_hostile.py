@@ -1,5 +1,6 @@
 """What a device with a valid certificate may try: odd identities, odd text, depth, size. Never 401, never a 5xx."""
 
+import itertools
 import json
 import plistlib
 import threading
@@ -32,10 +33,17 @@ ODD_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("key", ["UDID", "EnrollmentID", "UserID", "UserShortName", "EnrollmentUserID"])
+KEYS = ["UDID", "EnrollmentID", "UserID", "UserShortName", "EnrollmentUserID"]
+
+
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=lambda text: repr(text)[:20])
-def test_an_odd_name_of_a_channel_is_refused_or_taken_and_never_a_server_error(device, key, text):
-    keys = device.keys | {key: text}
+def test_an_odd_name_of_a_channel_is_refused_or_taken_and_never_a_server_error(device, new_device, text):
+    for wire, key in itertools.product((device, new_device()), KEYS):
+        say_everything(wire, wire.keys | {key: text})
+
+
+def say_everything(device, keys: dict) -> None:
+    """Send every kind of message under these keys, as binary and as XML; none may be a server error."""
     for message in (
         {"Status": "Idle"},
         {"Status": "Acknowledged", "CommandUUID": "x"},
@@ -59,16 +67,17 @@ def xml(message: dict) -> bytes:
     return f'<plist version="1.0"><dict>{"".join(members)}</dict></plist>'.encode(errors="surrogatepass")
 
 
-@pytest.mark.parametrize("field", ["SerialNumber", "DeviceName", "ModelName", "OSVersion", "BuildVersion", "IMEI",
-                                   "MEID", "ProductName", "Model"])  # fmt: skip
-@pytest.mark.parametrize(
-    "text", [*ODD_TEXTS, "9" * 400, "1.2.3." * 500, "99999999999999999999"], ids=lambda t: repr(t)[:20]
-)
-def test_odd_facts_of_an_authenticate_never_keep_a_device_out(new_device, field, text):
-    device = new_device()
-    body = binary(device.keys | {"MessageType": "Authenticate", "Topic": device.topic, field: text})
-    assert device.send(body, CHECK_IN).status == 200
-    assert device.token_update().status == 200
+FACTS = ["SerialNumber", "DeviceName", "ModelName", "OSVersion", "BuildVersion", "IMEI", "MEID", "ProductName", "Model"]
+ODD_FACTS = [*ODD_TEXTS, "9" * 400, "1.2.3." * 500, "99999999999999999999"]
+
+
+@pytest.mark.parametrize("text", ODD_FACTS, ids=lambda text: repr(text)[:20])
+def test_odd_facts_of_an_authenticate_never_keep_a_device_out(new_device, text):
+    for field in FACTS:
+        device = new_device()
+        body = binary(device.keys | {"MessageType": "Authenticate", "Topic": device.topic, field: text})
+        assert device.send(body, CHECK_IN).status == 200, field
+        assert device.token_update().status == 200, field
 
 
 @pytest.mark.parametrize("field", ["CommandUUID", "Status", "RequestType"])
