@@ -254,6 +254,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Fields that share a name need names of their own for what they may hold.
+    "ENUM_NAME_OVERRIDES": {
+        "GroupKindEnum": "devices.models.Group.Kind",
+        "AttributeKindEnum": "devices.models.CustomAttribute.Kind",
+        "FactKindEnum": "devices.rules.OPERATORS",
+    },
 }
 
 LANGUAGE_CODE = "en"

@@ -6,17 +6,23 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
 
+from devices.models import CustomAttribute, Group
 from devices.timeline import SYSTEM
 from mdm_project.api.permissions import Access, DenyByDefault
 from mdm_project.api.urls import urlpatterns
 from mdm_project.models import ApiToken
 from profiles import versions
+from profiles.assigning import create_assignment
 from profiles.composing import change_profile
-from profiles.models import RemovalPolicy
+from profiles.models import Assignment, RemovalPolicy
+from profiles.plan import plan
+from profiles.rollout import halt, start_rollouts
 from tests import factories
 from tests.api.client import ROOT, Caller
 
+GROUP, ATTRIBUTE = "devices.view_group", "devices.view_customattribute"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
+ASSIGNMENT = "profiles.view_assignment"
 SCOPES = ApiToken.Scope.values
 
 # Address, method, scope, permissions, answer to somebody who has exactly these.
@@ -29,6 +35,24 @@ TABLE = [
     ("devices/{device}/certificates/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/commands/", "GET", "read", (DEVICE, COMMAND), 200),
     ("devices/{device}/timeline/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/", "PATCH", "write", (DEVICE, "devices.change_device"), 200),
+    ("groups/", "GET", "read", (GROUP,), 200),
+    ("groups/", "POST", "write", (GROUP, "devices.add_group"), 201),
+    ("groups/facts/", "GET", "read", (GROUP,), 200),
+    ("groups/preview/", "POST", "read", (GROUP, DEVICE), 200),
+    ("groups/{group}/", "GET", "read", (GROUP,), 200),
+    ("groups/{group}/", "PATCH", "write", (GROUP, "devices.change_group"), 200),
+    ("groups/{group}/", "DELETE", "write", (GROUP, "devices.delete_group"), 204),
+    ("groups/{group}/devices/", "GET", "read", (GROUP, DEVICE), 200),
+    ("groups/{group}/members/", "POST", "write", (GROUP, DEVICE, "devices.change_group"), 200),
+    ("groups/{smart}/devices/{device}/", "GET", "read", (GROUP, DEVICE), 200),
+    ("tags/", "GET", "read", ("devices.view_tag", DEVICE), 200),
+    ("attributes/", "GET", "read", (ATTRIBUTE,), 200),
+    ("attributes/", "POST", "write", (ATTRIBUTE, "devices.add_customattribute"), 201),
+    ("attributes/import/", "POST", "write", (ATTRIBUTE, DEVICE, "devices.change_device"), 200),
+    ("attributes/{attribute}/", "GET", "read", (ATTRIBUTE,), 200),
+    ("attributes/{attribute}/", "PATCH", "write", (ATTRIBUTE, "devices.change_customattribute"), 200),
+    ("attributes/{attribute}/", "DELETE", "write", (ATTRIBUTE, "devices.delete_customattribute"), 204),
     ("commands/", "GET", "read", (COMMAND,), 200),
     ("commands/", "POST", "commands", (DEVICE, "commands.add_command"), 201),
     ("commands/{command}/", "GET", "read", (COMMAND,), 200),
@@ -57,17 +81,42 @@ TABLE = [
     ("profiles/{configuration}/versions/", "POST", "write", (PROFILE, "profiles.add_profileversion"), 201),
     ("profiles/{configuration}/versions/{number}/", "GET", "read", (PROFILE,), 200),
     ("profiles/{configuration}/versions/{number}/diff/", "GET", "read", (PROFILE,), 200),
+    ("profiles/{plain}/plan/", "POST", "write", (PROFILE, DEVICE), 201),
+    ("plans/", "POST", "write", (PROFILE, DEVICE), 201),
+    ("plans/{plan}/apply/", "POST", "write", (PROFILE, DEVICE, "profiles.delete_assignment"), 200),
+    ("assignments/", "GET", "read", (ASSIGNMENT,), 200),
+    ("assignments/", "POST", "write", (ASSIGNMENT, PROFILE, "profiles.add_assignment"), 201),
+    ("assignments/{running}/", "GET", "read", (ASSIGNMENT,), 200),
+    ("assignments/{running}/", "PATCH", "write", (ASSIGNMENT, "profiles.change_assignment"), 200),
+    ("assignments/{running}/", "DELETE", "write", (ASSIGNMENT, "profiles.delete_assignment"), 204),
+    *(
+        (f"assignments/{{{state}}}/{step}/", "POST", "write", (ASSIGNMENT, "profiles.change_assignment"), 200)
+        for state, step in (("running", "advance"), ("running", "halt"), ("halted", "resume"), ("running", "roll-back"))
+    ),
+    ("devices/{device}/configuration/", "GET", "read", (DEVICE, PROFILE), 200),
+    ("devices/{device}/configuration/retry/", "POST", "write", (DEVICE, "profiles.change_assignment"), 200),
     *(
         (f"catalog/{kind}/{rest}", "GET", "read", ("profiles.view_cataloguetext",), 200)
         for kind in ("payloads", "commands", "checkins", "declarations", "status-items")
         for rest in ("", f"{{slug:{kind}}}/", f"{{slug:{kind}}}/schema/")
     ),
 ]
-# What is sent: JSON, or bytes as a file.
+# What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
+    "devices/{device}/": {"asset_tag": "A-1"},
+    "groups/": {"name": "Another"},
+    "groups/preview/": {"rule": {"fact": "name", "is": "is set"}},
+    "groups/{group}/": {"name": "Renamed"},
+    "groups/{group}/members/": {"action": "set", "device_ids": []},
+    "attributes/": {"name": "room"},
+    "attributes/import/": {"csv": "serial_number"},
+    "attributes/{attribute}/": {"label": "Floor"},
     "commands/": {"request_type": "ProfileList", "targets": {"all": True}},
     "profiles/": {"name": "Wi-Fi"},
     "profiles/import/": factories.mobileconfig(),
+    "plans/": lambda ids: {"kind": "remove_profile", "profile": ids["configuration"]},
+    "assignments/": lambda ids: {"profile": ids["configuration"], "include": [ids["group"]]},
+    "assignments/{running}/": {"priority": 2},
     "profiles/{configuration}/": {"revision": 3, "name": "Another"},
     "profiles/{configuration}/rollback/": {"number": 1},
     "profiles/{configuration}/reveal-removal-password/": {"reason": "the device is being sold"},
@@ -93,9 +142,16 @@ class Slugs:
 @pytest.fixture
 def addresses(db) -> dict:
     queued = factories.make_queued()
+    running, halted = make_rollouts()
     return {
+        "running": running.pk,
+        "halted": halted.pk,
+        "plan": plan({"kind": "delete_assignment", "assignment": halted.pk}, actor=SYSTEM).token,
         "slug": Slugs(),
         "device": queued.channel.device_id,
+        "group": Group.objects.create(name="Chosen").pk,
+        "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
+        "attribute": CustomAttribute.objects.create(name="floor").pk,
         "command": queued.command_id,
         "certificate": factories.make_push_certificate().pk,
         "profile": factories.make_enrollment_profile().pk,
@@ -103,6 +159,22 @@ def addresses(db) -> dict:
         "plain": factories.make_profile().pk,
         "number": 1,
     }
+
+
+def make_rollouts() -> list[Assignment]:
+    """Two assignments with stages, one of them halted."""
+    profile = factories.make_profile()
+    versions.publish(profile, SYSTEM)
+    group = Group.objects.create(name="Staged")
+    staged = [create_assignment(profile, include=[group], stages=[10, 100], actor=SYSTEM) for _ in range(2)]
+    start_rollouts([profile.pk])
+    halt(staged[1], "", actor=SYSTEM)
+    return staged
+
+
+def content_of(path: str, addresses: dict):
+    content = BODIES.get(path, {})
+    return content(addresses) if callable(content) else content
 
 
 def published_profile():
@@ -116,9 +188,11 @@ def published_profile():
 
 
 def call(caller, method: str, path: str, addresses: dict):
-    address, body = path.format(**addresses), BODIES.get(path, {})
+    address, body = path.format(**addresses), content_of(path, addresses)
     if method == "GET":
         return caller.get(address)
+    if method == "DELETE":
+        return caller.client.delete(ROOT + address)
     if isinstance(body, bytes):
         return caller.upload(address, body)
     return caller.patch(address, body) if method == "PATCH" else caller.post(address, body)
@@ -162,7 +236,7 @@ def test_the_session_of_staff_needs_the_same_permissions_and_no_scope(
     addresses, client, path, method, scope, permissions, status
 ):
     address = ROOT + path.format(**addresses)
-    content = BODIES.get(path, {})
+    content = content_of(path, addresses)
     if isinstance(content, bytes):
         body = {"data": {"file": SimpleUploadedFile("one.mobileconfig", content)}}
     else:
