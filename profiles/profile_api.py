@@ -7,8 +7,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import MultiPartParser
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response
 
 from mdm_project.api.auth import actor_of
@@ -123,18 +123,18 @@ class ImportProfile(ProfileView):
         return self.detail(profile.pk, status=201, warnings=warnings)
 
 
-class MobileconfigRenderer(BaseRenderer):
-    """Lets clients ask for the type that is served; the bytes come from the view."""
+class ServesOneType(BaseContentNegotiation):
+    """Takes any Accept header: the file has one type, and errors are JSON."""
 
-    media_type = MOBILECONFIG
-    format = "mobileconfig"
+    def select_parser(self, request, parsers):
+        return parsers[0]
 
-    def render(self, data, accepted_media_type=None, renderer_context=None):
-        return JSONRenderer().render(data)  # errors, which are JSON whatever was asked for
+    def select_renderer(self, request, renderers, format_suffix=None):
+        return renderers[0], renderers[0].media_type
 
 
 class DownloadProfile(ProfileView):
-    renderer_classes = [JSONRenderer, MobileconfigRenderer]
+    content_negotiation_class = ServesOneType
 
     @extend_schema(
         summary="Download a profile as a .mobileconfig",
