@@ -28,6 +28,7 @@ NAVIGATION = [
         "items": [
             {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index")},
             _item("Devices", "devices", "devices_device_changelist", "devices.view_device"),
+            _item("Profiles", "tune", "profiles_profile_changelist", "profiles.view_profile"),
             _item("Commands", "terminal", "commands_command_changelist", "commands.view_command"),
             _item(
                 "Enrollment",
@@ -48,6 +49,12 @@ NAVIGATION = [
         "title": "Administration",
         "separator": True,
         "items": [
+            _item(
+                "Removal policies",
+                "rule",
+                "profiles_removalpolicy_changelist",
+                "profiles.view_removalpolicy",
+            ),
             _item("People", "person", "devices_person_changelist", "devices.view_person"),
             _item("Timeline", "history", "devices_event_changelist", "devices.view_event"),
             _item("Rejected messages", "block", "devices_rejectedmessage_changelist", "devices.view_rejectedmessage"),

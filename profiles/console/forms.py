@@ -1,0 +1,141 @@
+"""Forms about profiles as a whole: making one, its facts, importing, publishing, removal policies."""
+
+from decimal import Decimal
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from profiles.models import Profile, RemovalPolicy
+
+_DAY_S = 86400
+
+
+class _Facts(forms.Form):
+    scope = forms.ChoiceField(
+        choices=Profile.Scope.choices,
+        label="Applies to",
+        help_text="User: for the person who is logged in, on the user channel (Mac and Shared iPad).",
+        widget=UnfoldAdminSelectWidget(),
+    )
+    organization = forms.CharField(required=False, max_length=200, widget=UnfoldAdminTextInputWidget())
+    description = forms.CharField(
+        required=False,
+        help_text="Shown in Settings on the device.",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+    consent_text = forms.CharField(
+        required=False,
+        help_text="Shown to whoever installs the profile by hand, who has to agree. MDM installs without asking.",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+    removal_policy = forms.ModelChoiceField(
+        queryset=RemovalPolicy.objects.order_by("name", "id"),
+        required=False,
+        empty_label="None: as the payloads say",
+        help_text="For installing by hand or with Apple Configurator. What MDM delivers, MDM removes.",
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+
+class NewProfileForm(_Facts):
+    """What a profile needs to begin with."""
+
+    name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}))
+    identifier = forms.CharField(
+        required=False,
+        max_length=255,
+        help_text="PayloadIdentifier, such as com.example.wifi. It never changes; leave it empty to have one made.",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    field_order = ("name", "identifier", "scope", "removal_policy", "organization", "description", "consent_text")
+
+
+class FactsForm(_Facts):
+    """What can change of a profile besides its payloads."""
+
+    name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget())
+    field_order = ("name", "scope", "removal_policy", "organization", "description", "consent_text")
+
+    def __init__(self, *args, is_scope_fixed: bool = False, **kwargs):
+        super().__init__(*args, **kwargs)
+        if is_scope_fixed:
+            self.fields["scope"].disabled = True
+            self.fields["scope"].help_text = "Fixed since the first version was published."
+
+
+class ImportForm(forms.Form):
+    """A .mobileconfig."""
+
+    file = forms.FileField(
+        label="Profile",
+        allow_empty_file=True,
+        help_text="A .mobileconfig: signed or not, XML or binary.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".mobileconfig,.plist,.xml,application/x-apple-aspen-config"}),
+    )
+    keep_identifiers = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Keep identifiers and UUIDs",
+        help_text="On: it replaces the profile of the same identifier on devices. Off: it is a profile of its own.",
+        widget=UnfoldBooleanWidget(),
+    )
+
+
+class NoteForm(forms.Form):
+    """What is said about a version."""
+
+    note = forms.CharField(
+        required=False,
+        max_length=2000,
+        help_text="What changed and why, for whoever reads the list of versions.",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+
+
+class RemovalPolicyForm(forms.ModelForm):
+    """A policy, its time in days."""
+
+    days = forms.DecimalField(
+        required=False,
+        min_value=Decimal("0.01"),
+        max_value=Decimal(20000),
+        max_digits=8,
+        decimal_places=2,
+        label="Days until it removes itself",
+        help_text="For removal after a time; counted from the installation.",
+    )
+
+    class Meta:
+        model = RemovalPolicy
+        fields = ["name", "kind", "removal_date", "password_length"]
+        help_texts = {
+            "kind": "Applies where a person or Apple Configurator installs the profile.",
+            "removal_date": "For removal at a date, in UTC.",
+            "password_length": "For a removal password; it is made and kept here, and shown for a reason.",
+        }
+
+    field_order = ("name", "kind", "removal_date", "days", "password_length")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.duration_s:
+            self.initial["days"] = round(Decimal(self.instance.duration_s) / _DAY_S, 2)
+
+    def clean(self):
+        cleaned = super().clean()
+        kind = cleaned.get("kind")
+        if kind == RemovalPolicy.Kind.DATE and not cleaned.get("removal_date"):
+            self.add_error("removal_date", "Say when it removes itself.")
+        if kind == RemovalPolicy.Kind.DURATION and not cleaned.get("days"):
+            self.add_error("days", "Say after how many days it removes itself.")
+        return cleaned
+
+    def save(self, commit: bool = True):
+        days = self.cleaned_data.get("days")
+        self.instance.duration_s = int(days * _DAY_S) if days else None
+        return super().save(commit)

@@ -1,0 +1,190 @@
+"""Versions in the console: publishing, comparing, going back; files in and out; archiving."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+
+from devices.timeline import Actor
+from mdm_project.console import submitted
+from mdm_project.errors import EspalierError
+from profiles.composing import change_profile
+from profiles.console.access import PUBLISH, find_profile, may_download, require
+from profiles.console.change_words import words_of_changes
+from profiles.console.composer import form_of
+from profiles.console.forms import ImportForm, NoteForm
+from profiles.content import payloads_of
+from profiles.diff import diff
+from profiles.importing import import_profile
+from profiles.models import Profile
+from profiles.rendering import composed, download
+from profiles.unwrapping import MAX_FILE_BYTES
+from profiles.versions import latest_version, publish, roll_back, version_of
+
+MOBILECONFIG = "application/x-apple-aspen-config"
+DRAFT = "draft"
+
+
+class VersionPages:
+    """Mixin of the profile admin: what is done with a profile as a whole."""
+
+    def version_urls(self) -> list:
+        return [
+            self.view_path("import/", self.import_view, "import"),
+            self.view_path("<int:pk>/publish/", self.publish_view, "publish"),
+            self.view_path("<int:pk>/versions/", self.versions_view, "versions"),
+            self.view_path("<int:pk>/versions/<int:number>/restore/", self.roll_back_view, "roll_back"),
+            self.view_path("<int:pk>/download/", self.download_view, "download"),
+            self.view_path("<int:pk>/archive/", self.archive_view, "archive"),
+        ]
+
+    def import_view(self, request):
+        """Make a profile of a .mobileconfig, and tell what was repaired or may surprise."""
+        require(request.user, "profiles.add_profile")
+        form = ImportForm(*submitted(request))
+        context = {"title": "Import a profile", "form": form, "back": self.route("changelist"), "button": "Import"}
+        if request.method == "POST" and form.is_valid():
+            file = form.cleaned_data["file"]
+            keeps = form.cleaned_data["keep_identifiers"]
+            try:
+                data = file.read(MAX_FILE_BYTES + 1)
+                profile, warnings = import_profile(data, keep_identifiers=keeps, actor=Actor.staff(request.user))
+            except EspalierError as error:
+                form.add_error("file", error.detail)
+            else:
+                return self._imported(request, profile, warnings)
+        return self.page(request, "console/profile/form_page.html", context)
+
+    def _imported(self, request, profile: Profile, warnings: list[str]) -> HttpResponse:
+        if not warnings:
+            return self.done(request, f"{profile.name} imported.", self.route("change", profile.pk))
+        context = {"title": f"{profile.name} imported", "profile": profile, "warnings": warnings}
+        return self.page(request, "console/profile/imported.html", context)
+
+    def publish_view(self, request, pk):
+        """Show what publishing changes (GET), or publish (POST)."""
+        require(request.user, PUBLISH)
+        profile = find_profile(request.user, pk)
+        form, latest = NoteForm(submitted(request)[0]), latest_version(profile)
+        number = latest.number + 1 if latest else 1
+        changes = diff(latest.content, composed(profile)) if latest else []
+        context = {
+            "title": f"Publish version {number}",
+            "form": form,
+            "back": self.route("change", profile.pk),
+            "button": "Publish",
+            "latest": latest,
+            "profile": profile,
+            "changes": words_of_changes(changes, latest.content, composed(profile)) if latest else [],
+            "problems": _problems(profile, request.user),
+        }
+        if request.method == "POST" and form.is_valid():
+            try:
+                version = publish(profile, Actor.staff(request.user), form.cleaned_data["note"])
+                message = f"{profile.name} published as version {version.number}."
+                return self.done(request, message, self.route("change", profile.pk), reload=True)
+            except EspalierError as error:
+                form.add_error(None, error.detail)
+        return self.dialog(request, "console/profile/publish.html", context)
+
+    def versions_view(self, request, pk):
+        """List the versions, and what differs between any two of them or the draft."""
+        require(request.user, "profiles.view_profile")
+        profile = find_profile(request.user, pk)
+        versions = list(profile.versions.visible_to(request.user).order_by("-number"))
+        context = {
+            "title": f"Versions of {profile.name}",
+            "profile": profile,
+            "versions": versions,
+            "may_publish": request.user.has_perm(PUBLISH),
+            "may_download": may_download(request.user, composed(profile)),
+        }
+        if versions:
+            context |= _comparison(profile, versions, request.GET)
+        return self.page(request, "console/profile/versions.html", context)
+
+    def roll_back_view(self, request, pk, number):
+        """Ask (GET), and publish an earlier version's content again (POST)."""
+        require(request.user, PUBLISH)
+        profile = find_profile(request.user, pk)
+        try:
+            old = version_of(profile, number)
+        except EspalierError as error:
+            raise Http404(error.detail) from error
+        latest = latest_version(profile)
+        form, address = NoteForm(submitted(request)[0]), self.route("versions", profile.pk)
+        context = {
+            "title": f"Go back to version {number}?",
+            "form": form,
+            "back": address,
+            "button": "Go back",
+            "profile": profile,
+            "latest": latest,
+            "is_roll_back": True,
+            "changes": words_of_changes(diff(latest.content, old.content), latest.content, old.content),
+        }
+        if request.method == "POST" and form.is_valid():
+            try:
+                version = roll_back(profile, number, Actor.staff(request.user), form.cleaned_data["note"])
+                message = f"Version {number} is published again, as version {version.number}."
+                return self.done(request, message, address, reload=True)
+            except EspalierError as error:
+                form.add_error(None, error.detail)
+        return self.dialog(request, "console/profile/publish.html", context)
+
+    def download_view(self, request, pk):
+        """Hand out a .mobileconfig: the draft or a version, signed or not."""
+        require(request.user, "profiles.view_profile")
+        profile = find_profile(request.user, pk)
+        source = _chosen(profile, request.GET.get("version", DRAFT))
+        if not may_download(request.user, composed(source) if source is profile else source.content):
+            raise PermissionDenied
+        body = download(source, is_signed=request.GET.get("signed") == "1")
+        name = f"profile-{profile.pk}" + ("" if source is profile else f"-v{source.number}")
+        headers = {"Content-Disposition": f'attachment; filename="{name}.mobileconfig"', "Cache-Control": "no-store"}
+        return HttpResponse(body, content_type=MOBILECONFIG, headers=headers)
+
+    def archive_view(self, request, pk):
+        """Ask (GET), and put a profile away or take it back (POST)."""
+        require(request.user, "profiles.change_profile")
+        profile = find_profile(request.user, pk)
+        address, is_archived = self.route("change", profile.pk), not profile.is_archived
+        verb = "Archive" if is_archived else "Take back"
+        context = {"title": f"{verb} {profile.name}?", "back": address, "button": verb}
+        context["warning"] = "It leaves the list and can be taken back at any time." if is_archived else ""
+        if request.method == "POST":
+            actor = Actor.staff(request.user)
+            try:
+                change_profile(profile, profile.draft_revision, actor, is_archived=is_archived)
+                return self.done(request, "Archived." if is_archived else "Taken back.", address, reload=True)
+            except EspalierError as error:
+                context["warning"] = error.detail
+        return self.dialog(request, "console/dialog_form.html", context)
+
+
+def _chosen(profile: Profile, text: str):
+    """Return the version that a query names, or the profile for its draft; raises 404."""
+    if text in ("", DRAFT):
+        return profile
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Http404("no such version")
+    try:
+        return version_of(profile, int(text))
+    except EspalierError as error:
+        raise Http404(error.detail) from error
+
+
+def _comparison(profile: Profile, versions: list, query) -> dict:
+    newest = versions[0].number
+    before = query.get("from", str(versions[1].number if len(versions) > 1 else newest))
+    after = query.get("to", DRAFT if len(versions) == 1 else str(newest))
+    old, new = _chosen(profile, before), _chosen(profile, after)
+    a, b = (composed(each) if each is profile else each.content for each in (old, new))
+    return {"before": before, "after": after, "changes": words_of_changes(diff(a, b), a, b), "is_compared": True}
+
+
+def _problems(profile: Profile, user) -> list:
+    """Return (payload, problem) for everything that Apple's schema has against the draft."""
+    found = []
+    for payload in payloads_of(profile.draft):
+        form = form_of(profile, str(payload.get("PayloadUUID")), user)
+        found += [(form.name, problem) for problem in form.problems() if problem.level == "error"]
+    return found
