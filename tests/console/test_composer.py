@@ -1,7 +1,5 @@
 """The composer's forms: what they show comes back as it was, whatever the payload; what cannot be read says so."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.http import QueryDict
 from django.template.loader import render_to_string
@@ -33,7 +31,14 @@ def form_for(kind: str, content: dict, *others: dict) -> PayloadForm:
 
 
 def html_of(form: PayloadForm) -> str:
-    context = {"sections": form.sections(), "payload": form, "may_change": True, "profile": form.profile, "part_url": "?", "upload_url": "?"}
+    context = {
+        "sections": form.sections(),
+        "payload": form,
+        "may_change": True,
+        "profile": form.profile,
+        "part_url": "?",
+        "upload_url": "?",
+    }
     return render_to_string("console/profile/payload_form.html", context)
 
 
