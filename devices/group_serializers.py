@@ -6,6 +6,7 @@ from rest_framework import serializers
 from commands.serializers import MAX_ID, MAX_NAMES, StrictSerializer
 from devices.models import CustomAttribute, Group, Tag
 from devices.rules import OPERATORS, BadRule, Explanation, describe
+from devices.rules.operators import KINDS
 from devices.serializers import DeviceSerializer
 
 _RULE = {
@@ -103,7 +104,7 @@ class FactSerializer(serializers.Serializer):
 
     fact = serializers.CharField()
     of = serializers.CharField(help_text="the attribute, or what the condition must name, in words; else empty")
-    kind = serializers.ChoiceField(list(OPERATORS))
+    kind = serializers.ChoiceField(KINDS)
     choices = serializers.ListField(child=serializers.DictField())
     operators = serializers.ListField(child=serializers.DictField())
 

@@ -258,7 +258,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "GroupKindEnum": "devices.models.Group.Kind",
         "AttributeKindEnum": "devices.models.CustomAttribute.Kind",
-        "FactKindEnum": "devices.rules.OPERATORS",
+        "FactKindEnum": "devices.rules.operators.KINDS",
     },
 }
 

@@ -186,6 +186,7 @@ OPERATORS: dict[str, dict[str, Operator]] = {
     ),
 }
 PRESENCES = ("membership", "presence")
+KINDS = tuple((kind, kind) for kind in OPERATORS)
 
 
 # Values: each reader returns what the condition takes, or raises ValueError with what was expected.
