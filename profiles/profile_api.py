@@ -1,6 +1,5 @@
 """The API's profiles: composing, importing, downloading, publishing."""
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +13,7 @@ from rest_framework.response import Response
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
+from mdm_project.errors import Refused
 from profiles import filters, serializers
 from profiles.composing import change_profile, create_profile
 from profiles.diff import diff
@@ -152,7 +152,7 @@ class DownloadProfile(ProfileView):
         source = version_of(profile, number_in("version", number)) if number else profile
         content = composed(source) if source is profile else source.content
         if has_secrets(content) and not request.user.has_perm(serializers.VIEW_SECRETS):
-            raise PermissionDenied
+            raise Refused(f"The profile has secrets in it; downloading it takes {serializers.VIEW_SECRETS}.")
         body = download(source, is_signed=is_set(request, "signed"))
         name = f"profile-{profile.pk}" + (f"-v{source.number}" if number else "")
         headers = {"Content-Disposition": f'attachment; filename="{name}.mobileconfig"', "Cache-Control": "no-store"}

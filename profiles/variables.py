@@ -15,7 +15,8 @@ from devices.models import AttributeValue, Channel, CustomAttribute
 from mdm_project.plist_values import XML_ILLEGAL
 from profiles.content import Path, dotted, is_identity, strings
 
-_WORD = re.compile(r"(\$+)([A-Z][A-Z0-9_]*[A-Z0-9])")
+# Begins at the first dollar of a run, so that long runs of dollars cost no more than other text.
+_WORD = re.compile(r"(?<!\$)(\$++)([A-Z][A-Z0-9_]*[A-Z0-9])")
 
 
 def _user_name(channel: Channel) -> str:

@@ -31,6 +31,11 @@ def test_dollars_and_words(text, filled):
     assert fill({"Key": [text]}, {"UDID": "u-1"}) == {"Key": [filled]}
 
 
+def test_a_long_run_of_dollars_is_read_once():
+    text = "$" * 1_000_000
+    assert fill(text, {"UDID": "u-1"}) == text
+
+
 def test_a_value_is_not_read_for_variables_again():
     assert fill("$DEVICE_NAME", {"DEVICE_NAME": "$UDID $$UDID", "UDID": "u-1"}) == "$UDID $$UDID"
 
