@@ -28,6 +28,7 @@ INTERFACES = frozenset(
     {
         "admin",
         "api",
+        "assignment_api",
         "profile_api",
         "group_api",
         "group_serializers",

@@ -10,7 +10,7 @@ from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
 from profiles import api as profiles
-from profiles import profile_api
+from profiles import assignment_api, profile_api
 from profiles.catalogue import Kind
 
 # Address and kind of what Apple's schema describes.
@@ -79,6 +79,29 @@ urlpatterns = [
         "profiles/<int:pk>/versions/<int:number>/diff/",
         profile_api.VersionDiff.as_view(),
         name="api-profile-version-diff",
+    ),
+    path("profiles/<int:pk>/plan/", assignment_api.ProfilePlan.as_view(), name="api-profile-plan"),
+    path("assignments/", assignment_api.AssignmentList.as_view(), name="api-assignments"),
+    path("assignments/<int:pk>/", assignment_api.AssignmentDetail.as_view(), name="api-assignment"),
+    *(
+        path(
+            f"assignments/<int:pk>/{step}/",
+            assignment_api.RolloutStep.as_view(step=step),
+            name=f"api-assignment-{step}",
+        )
+        for step in ("advance", "halt", "resume", "roll-back")
+    ),
+    path("plans/", assignment_api.PlanList.as_view(), name="api-plans"),
+    path("plans/<uuid:token>/apply/", assignment_api.ApplyPlan.as_view(), name="api-plan-apply"),
+    path(
+        "devices/<int:pk>/configuration/",
+        assignment_api.DeviceConfiguration.as_view(),
+        name="api-device-configuration",
+    ),
+    path(
+        "devices/<int:pk>/configuration/retry/",
+        assignment_api.RetryConfiguration.as_view(),
+        name="api-device-configuration-retry",
     ),
     *(address for name, kind in CATALOGUE.items() for address in catalogue_paths(name, kind)),
     # The last: whatever else is asked for below /api/v1/ is answered in JSON too.
