@@ -59,7 +59,7 @@ def _check_identity(document: Document, report: Report) -> None:
     if isinstance(document.values.get("PayloadUUID"), str):
         uuids[document.values["PayloadUUID"].upper()] = None
     for payload in document.payloads:
-        _check_type(payload, report)
+        _check_type_and_version(payload, report)
         _check_unique(payload, "PayloadUUID", uuids, Operation.NEW_UUID, report)
         _check_unique(payload, "PayloadIdentifier", identifiers, Operation.NEW_IDENTIFIER, report)
 
@@ -77,10 +77,14 @@ def _check_own_identity(document: Document, report: Report) -> None:
         )
 
 
-def _check_type(payload: Payload, report: Report) -> None:
+def _check_type_and_version(payload: Payload, report: Report) -> None:
     if not payload.type:
         path = (*payload.path, "PayloadType")
         report.add(Level.ERROR, "required", path, "A payload needs a PayloadType.", **payload.about)
+    if "PayloadVersion" not in payload.values:
+        path = (*payload.path, "PayloadVersion")
+        fix = Fix(Operation.SET, path, "Set it to 1", 1)
+        report.add(Level.ERROR, "required", path, "A payload needs a PayloadVersion.", fix=fix, **payload.about)
 
 
 def _check_unique(
