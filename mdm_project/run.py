@@ -21,6 +21,9 @@ from mdm_project.embedded import PROJECT_FOLDER, EmbeddedError, EmbeddedServers
 from mdm_project.embedded.place import free_port
 from mdm_project.embedded.servers import become
 
+# A report waits for PostgreSQL's disk before it is answered, and those that wait together are committed together: with
+# 8 threads a worker answers half again as many as with 4 on two cores, more bring nothing (docs/performance.md).
+WEB_THREADS = 8
 CHECK_INTERVAL_S = 0.2
 READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 15
@@ -36,8 +39,9 @@ def web_command(host: str, port: int, workers: int) -> list[str]:
     """Return the command line of the web server."""
     return [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
-        *("--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", "4"),
-        *("--respawn-failed-workers", "--log-level", "warning"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        # Its warnings are about thread counts, which are measured here; what goes wrong with a worker is an error.
+        *("--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers", "--log-level", "error"),
         "mdm_project.wsgi:application",
     ]
 
