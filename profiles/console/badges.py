@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from profiles.catalogue.support import SYSTEMS, Support, version_of
 
 # What every device in use has; younger versions are worth a word.
-OLD = {"iOS": "13.0", "macOS": "10.15", "tvOS": "13.0", "visionOS": "1.0", "watchOS": "10.0"}
+OLD = {"iOS": "13.0", "macOS": "10.15", "tvOS": "13.0", "visionOS": "1.2", "watchOS": "10.0"}
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class PayloadForm:
     @property
     def builder(self) -> Builder:
         slug = self.entry.slug if self.entry else ""
-        return Builder(help_texts.helps(slug), pickers_for(payloads_of(self.draft), slug))
+        return Builder(help_texts.helps(slug), help_texts.values(slug), pickers_for(payloads_of(self.draft), slug))
 
     # The form
 

@@ -102,9 +102,13 @@ class Field:
 
 @dataclass
 class Builder:
-    """Makes fields. ``helps`` gives our words by key path; ``pickers`` the values a key that refers may take."""
+    """Makes fields. ``helps`` gives our words by key path, ``values`` those on single values of a key.
+
+    ``pickers`` gives the choices of a key that refers to another payload.
+    """
 
     helps: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
     pickers: Callable[[Key, Key | None], list[tuple[str, str]] | None] = lambda key, outer: None
 
     def dictionary(self, keys: Iterable[Key], tree: dict, pointer: str = "", support=None) -> list[Field]:
@@ -139,7 +143,7 @@ class Builder:
         made = self._of_type(key, value, pointer, outer)
         made.key = key
         made.badges = badges_of(key.support, support) if support is not None else []
-        made.help = self.helps.get(key.key_path, "")
+        made.help = self.helps.get(key.key_path) or self.helps.get(f"*.{key.name}", "")
         made.default = _default_words(key)
         return made
 
@@ -204,7 +208,9 @@ class Builder:
 
     def _choices(self, key: Key, outer: Key | None) -> list[tuple[str, str]] | None:
         if key.allowed and key.is_closed:
-            return [(_shown(each), _shown(each)) for each in key.allowed]
+            words = self.values.get(key.key_path, {})
+            shown = [_shown(each) for each in key.allowed]
+            return [(each, f"{each}: {words[each]}" if each in words else each) for each in shown]
         return self.pickers(key, outer) if key.type is Type.STRING else None
 
     def raw(self, value, pointer: str) -> Field:

@@ -27,9 +27,9 @@ def from_text(text: str):
 
 
 def preview(values: dict, words_of_data: Callable[[bytes], str]) -> str:
-    """Return a property list to look at, each piece of data by what it is."""
+    """Return the inside of a property list to look at, each piece of data by what it is."""
     marked = _with_words(values, words_of_data)
-    return _MARKED.sub(r"<data>\1</data>", plist.dumps(marked).decode())
+    return _MARKED.sub(r"<data>\1</data>", to_text(marked))
 
 
 def _with_words(value, words_of_data: Callable[[bytes], str]):

@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 
 from mdm_project import plist
-from profiles import catalogue
+from profiles import catalogue, help_texts
 from profiles.catalogue.examples import maximal, minimal
 from profiles.console.composer import PayloadForm
 from profiles.models import Profile
@@ -67,3 +67,20 @@ def test_the_form_of_every_payload_gives_back_what_it_shows(make):
         if before != after:
             lost.append((entry.slug, before, after))
     assert lost == []
+
+
+def test_every_help_text_is_about_a_key_that_there_is():
+    unknown = []
+    for slug, texts in help_texts.TEXTS.items():
+        paths = {key.key_path for key in catalogue.payload(slug).walk()}
+        paths |= {f"*.{key.name}" for key in catalogue.payload(slug).walk()} | {""}
+        unknown += [(slug, path) for path in texts if path not in paths]
+    assert unknown == []
+    assert len(help_texts.TEXTS) >= 25
+
+
+def test_the_words_on_values_are_about_values_that_apple_allows():
+    for slug, keys in help_texts.VALUES.items():
+        for path, words in keys.items():
+            allowed = {str(value) for value in catalogue.payload(slug).find(path).allowed}
+            assert set(words) <= allowed, (slug, path, set(words) - allowed)

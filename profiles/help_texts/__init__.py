@@ -1,7 +1,12 @@
 """Our own words on the payloads and keys that are used most, for the forms of the composer.
 
-By slug of the catalogue and key path; what is not here goes by its label, which is made from its name.
+By slug of the catalogue and key path; ``*.Name`` stands for keys of that name at any depth, "" for the payload itself.
+What is not here goes by its label, which is made from its name.
 """
+
+from profiles.help_texts import accounts, apps, network, restrictions, security
+
+TEXTS: dict[str, dict[str, str]] = network.TEXTS | security.TEXTS | accounts.TEXTS | apps.TEXTS | restrictions.TEXTS
 
 # How long lists of keys are divided: heading and what the names of its keys look like, in order.
 TOPICS: dict[str, list[tuple[str, str]]] = {
@@ -29,13 +34,35 @@ TOPICS: dict[str, list[tuple[str, str]]] = {
 
 def about(slug: str) -> str:
     """Return what a payload is for, "" where we have not written it."""
-    return ABOUT.get(slug, "")
+    return TEXTS.get(slug, {}).get("", "")
 
 
 def helps(slug: str) -> dict[str, str]:
     """Return our words on a payload's keys, by key path."""
-    return KEYS.get(slug, {})
+    return TEXTS.get(slug, {})
 
 
-ABOUT: dict[str, str] = {}
-KEYS: dict[str, dict[str, str]] = {}
+def values(slug: str) -> dict[str, dict[str, str]]:
+    """Return what single values of keys mean, by key path."""
+    return VALUES.get(slug, {})
+
+
+VALUES: dict[str, dict[str, dict[str, str]]] = {
+    "wifi-managed": {
+        "EAPClientConfiguration.AcceptEAPTypes.[]": {
+            "13": "EAP-TLS", "17": "LEAP", "18": "EAP-SIM", "21": "EAP-TTLS", "23": "EAP-AKA", "25": "PEAP",
+            "43": "EAP-FAST",
+        },
+        "ProxyType": {"Auto": "by a PAC file"},
+    },
+    "notificationsettings": {
+        "NotificationSettings.[].AlertType": {"0": "none", "1": "temporary banner", "2": "persistent banner"},
+        "NotificationSettings.[].GroupingType": {"0": "automatic", "1": "by app", "2": "off"},
+        "NotificationSettings.[].PreviewType": {"0": "always", "1": "when unlocked", "2": "never"},
+    },
+    "applicationaccess": {
+        "safariAcceptCookies": {
+            "0.0": "never", "1.0": "from the current website only", "1.5": "from websites visited", "2.0": "always",
+        },
+    },
+}  # fmt: skip
