@@ -223,12 +223,10 @@ def _decide(entry: Entry | None, key: str, rule: Rule, said: list) -> tuple[Stat
     if _are_equal(said):
         return State.AGREED, said[0]
     combine = _combination(entry, key) if rule is Rule.STRICTEST else None
-    if combine is None:
+    # What is of the wrong type cannot be compared; lint names it.
+    if combine is None or not all(isinstance(value, int | float) for value in said):
         return State.CONFLICT, None
-    try:
-        return State.COMBINED, combine(said)
-    except TypeError:  # of the wrong type; lint names it
-        return State.CONFLICT, None
+    return State.COMBINED, combine(said)
 
 
 def _are_equal(said: list) -> bool:
