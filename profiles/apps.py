@@ -10,3 +10,4 @@ class ProfilesConfig(AppConfig):
 
     def ready(self):
         import_module("profiles.outbox_handlers")
+        import_module("profiles.upgrades")

@@ -5,6 +5,7 @@ Only the keys that were answered count: what was not asked or not allowed stays 
 Apple: developer.apple.com/documentation/devicemanagement/device-information-command
 """
 
+from devices import outbox
 from devices.inventory.answers import keep_newest
 from devices.inventory.device_columns import write_columns
 from devices.inventory.reported import Columns, Reported, flag, key_text, read_columns, real, share, text
@@ -48,6 +49,7 @@ def store_device_information(reports: list[Reported]) -> None:
     _forget_supplements(told, known)
     write_columns(told)
     Event.objects.bulk_create(_events(told, known))
+    _tell_upgrades(told, known)
 
 
 def _joined(reports: list[Reported]) -> list[tuple[Reported, dict]]:
@@ -124,6 +126,15 @@ def _events(told: dict[int, dict], known: dict[int, dict]) -> list[Event]:
         if before["name"] and before["name"] != after["name"]:
             events.append(_event(device_id, "device_renamed", before["name"], after["name"], "Name"))
     return events
+
+
+def _tell_upgrades(told: dict[int, dict], known: dict[int, dict]) -> None:
+    """Tell other apps which devices changed to another version of their OS."""
+    for device_id, columns in told.items():
+        before = known[device_id]["os_version"]
+        after = columns.get("os_version", before)
+        if before and after and before != after:
+            outbox.post("os_changed", {"device_id": device_id, "from_version": before, "to_version": after})
 
 
 def _system(row: dict) -> str:

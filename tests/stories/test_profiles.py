@@ -20,6 +20,7 @@ from simulator import plists
 from simulator.catalog import IPAD, IPHONE, MAC
 from simulator.state import DEVICE
 from tests.profiles.assigned import assign, fill, make_group, make_profile, publish_text
+from tests.stories.test_enrollment import wait_until
 
 State = ItemStatus.State
 
@@ -53,7 +54,8 @@ class Scene:
                 while device.is_enrolled and self.visit(device, channel):
                     self.work()
 
-    def words(self, device) -> list[tuple[str, str]]:
+    @staticmethod
+    def words(device) -> list[tuple[str, str]]:
         """Each item of a device: its word and the version that is wanted."""
         items = items_of(row_of(device))
         return [(item.words.word, item.wanted and item.wanted.version.number) for item in items]
@@ -95,6 +97,15 @@ def test_an_assigned_profile_is_installed_and_the_devices_list_verifies_it(scene
     assert scene.words(device) == [("verified", 1)]
     scene.settle()
     assert commands_of(device).count("InstallProfile") == 1
+    assert clean(device)
+
+
+def test_with_a_worker_all_of_it_happens_by_itself(woken_stage):
+    device = woken_stage.enroll()
+    profile = make_profile("welcome")
+    assign(profile, make_group(row_of(device)))
+    wait_until(lambda: Scene.words(device) == [("verified", 1)], "the assigned profile was verified")
+    assert text_on(device, profile) == "welcome"
     assert clean(device)
 
 

@@ -1,0 +1,151 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from apns.models import PushState
+from commands.configuration import items_of
+from commands.models import QueuedCommand
+from commands.reconcile import reconcile
+from devices.models import Channel, ChannelContact, Enrollment
+from devices.timeline import SYSTEM
+from profiles import rollout
+from profiles.desired import recompute_desired
+from profiles.models import ItemStatus
+from tests.factories import make_channel
+from tests.profiles.assigned import assign, fill, make_group, make_profile, publish_text
+
+pytestmark = pytest.mark.django_db
+State = ItemStatus.State
+Queued = QueuedCommand.State
+MOMENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+AT = "2026-03-04 05:06 UTC"
+
+
+@pytest.fixture
+def channel() -> Channel:
+    return make_channel(seen_at=MOMENT)
+
+
+@pytest.fixture
+def group(channel):
+    return make_group(channel)
+
+
+@pytest.fixture
+def profile(group):
+    profile = make_profile()
+    assign(profile, group)
+    recompute_desired()
+    return profile
+
+
+def said(channel: Channel) -> tuple[str, str]:
+    (item,) = items_of(channel.device)
+    return item.words.word, item.words.reason
+
+
+def have(**fields) -> None:
+    ItemStatus.objects.update(**{"command_id": None, "updated_at": MOMENT} | fields)
+
+
+def test_what_was_not_queued_says_so(profile, channel):
+    assert said(channel) == ("pending", "not yet queued")
+
+
+def test_what_is_queued_says_where_the_push_is(profile, channel):
+    reconcile()
+    assert said(channel) == ("pending", "not yet pushed")
+    PushState.objects.update_or_create(channel=channel, defaults={"requested_at": None, "accepted_at": MOMENT})
+    assert said(channel) == ("pending", f"pushed at {AT}, device silent since {AT}")
+    ChannelContact.objects.all().delete()
+    assert said(channel) == ("pending", f"pushed at {AT}, the device was never heard of")
+    PushState.objects.update(failures=2, reason="TooManyRequests")
+    assert said(channel) == ("pending", "the push failed: TooManyRequests")
+    Channel.objects.update(push_gone_at=MOMENT)
+    assert said(channel)[1] == "cannot be pushed to: APNs says that the device's token is dead"
+
+
+def test_not_now_and_delivered_commands_are_told_apart(profile, channel):
+    reconcile()
+    QueuedCommand.objects.update(state=Queued.NOT_NOW, not_now_at=MOMENT)
+    assert said(channel) == ("pending", f"not now, said the device at {AT}")
+    QueuedCommand.objects.update(state=Queued.SENT, sent_at=MOMENT)
+    assert said(channel) == ("sent", f"delivered at {AT}, not answered yet")
+    ItemStatus.objects.update(attempts=1, error="No.")
+    assert said(channel)[1] == f"attempt 2 after: No.; delivered at {AT}, not answered yet"
+
+
+@pytest.mark.parametrize(
+    ("fields", "word", "reason"),
+    [
+        ({"state": State.ACKNOWLEDGED}, "acknowledged", "waiting for the device's list of profiles to show it"),
+        ({"state": State.VERIFIED}, "verified", f"the device's list shows it since {AT}"),
+        (
+            {"state": State.FAILED, "error": "No.", "attempts": 1, "next_attempt_at": MOMENT},
+            "failed",
+            f"No.; waiting for another try at {AT}",
+        ),
+        (
+            {"state": State.FAILED, "error": "No.", "attempts": 5, "is_stopped": True},
+            "failed",
+            "No.; stopped after 5 of 5 attempts; retry it by hand",
+        ),
+        ({"state": State.PENDING, "error": "it drifted"}, "pending", "it drifted; due now"),
+        ({"state": State.REMOVED}, "pending", "not yet queued"),
+    ],
+)
+def test_every_state_of_what_is_wanted_has_its_words(profile, channel, fields, word, reason):
+    reconcile()
+    have(**fields)
+    assert said(channel) == (word, reason)
+
+
+@pytest.mark.parametrize(
+    ("fields", "word", "reason"),
+    [
+        ({"state": State.VERIFIED}, "removing", "no longer wanted; the removal is not yet queued"),
+        (
+            {"state": State.REMOVING},
+            "removing",
+            "removal acknowledged; waiting for the device's list of profiles to prove it",
+        ),
+        (
+            {"state": State.REMOVING, "error": "No.", "next_attempt_at": MOMENT},
+            "removing",
+            f"No.; waiting for another try at {AT}",
+        ),
+        (
+            {"state": State.REMOVING, "error": "No.", "attempts": 5, "is_stopped": True},
+            "failed",
+            "No.; stopped after 5 of 5 attempts; retry it by hand",
+        ),
+        ({"state": State.REMOVED}, "removed", f"the device's list does not show it since {AT}"),
+    ],
+)
+def test_every_state_of_what_is_not_wanted_has_its_words(profile, group, channel, fields, word, reason):
+    reconcile()
+    fill(group)
+    recompute_desired()
+    have(**fields)
+    assert said(channel) == (word, reason)
+
+
+def test_an_older_version_is_named_until_the_newer_one_is_on_its_way(profile, channel):
+    reconcile()
+    have(state=State.VERIFIED)
+    publish_text(profile, "two")
+    recompute_desired()
+    assert said(channel) == ("pending", "version 2 is wanted, version 1 was sent before; not yet queued")
+
+
+def test_what_a_halted_rollout_holds_back_says_why(group, channel):
+    assignment = assign(make_profile(), group, stages=[100])
+    recompute_desired()
+    rollout.halt(assignment, "looks bad", actor=SYSTEM)
+    assert said(channel) == ("pending", "the rollout is halted: looks bad")
+
+
+def test_a_device_that_left_has_nothing(profile, channel):
+    reconcile()
+    Enrollment.objects.update(state=Enrollment.State.UNENROLLED)
+    assert items_of(channel.device) == []
