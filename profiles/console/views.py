@@ -174,9 +174,8 @@ class ComposerPages:
 
     def upload_view(self, request, pk):
         """Keep a file that was chosen, and answer with what it is."""
+        require(request.user, "profiles.change_profile")
         form = self._open_form(request, pk)
-        if not self.has_change_permission(request):
-            raise PermissionDenied
         file, pointer = request.FILES.get("file"), request.GET.get("at", "")
         made = Field(pointer, "data", is_set=True)
         try:

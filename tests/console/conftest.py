@@ -14,6 +14,8 @@ VIEWING = (
     "commands.view_command",
     "apns.view_pushcertificate",
     "enrollment.view_enrollmentprofile",
+    "profiles.view_profile",
+    "profiles.view_removalpolicy",
 )
 OPERATING = (*VIEWING, "commands.add_command", "commands.change_command", "devices.change_device")
 ROLES = {"nobody": (), "viewer": VIEWING, "operator": OPERATING}

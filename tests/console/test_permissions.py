@@ -63,6 +63,26 @@ TABLE = [
     ("enrollment_enrollmentprofile_change", ("profile",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("enrollment_enrollmentprofile_change", ("profile",), "POST", (SIGN_IN, NO, NO, NO, YES)),
     ("enrollment_enrollmentprofile_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_import", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_change", ("composed",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_change", ("composed",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_delete", ("composed",), "GET", (SIGN_IN, NO, NO, NO, NO)),
+    ("profiles_profile_preview", ("composed",), "POST", (SIGN_IN, NO, NONE, NONE, NONE)),
+    ("profiles_profile_part", ("composed",), "GET", (SIGN_IN, NO, NONE, NONE, NONE)),
+    ("profiles_profile_upload", ("composed",), "POST", (SIGN_IN, NO, NO, NO, NONE)),
+    ("profiles_profile_payload_add", ("composed",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_payload_add", ("composed",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("profiles_profile_payload_remove", ("composed",), "POST", (SIGN_IN, NO, NO, NO, NONE)),
+    ("profiles_profile_versions", ("composed",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_publish", ("composed",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("profiles_profile_roll_back", ("composed", "=1"), "POST", (SIGN_IN, NO, NO, NO, NONE)),
+    ("profiles_profile_download", ("composed",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_archive", ("composed",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("profiles_removalpolicy_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_removalpolicy_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("mdm_project_user_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("mdm_project_user_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("auth_group_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
@@ -78,6 +98,7 @@ IDS = [
 BODIES = {
     "commands_command_cancel": {"reason": "no longer needed"},
     "devices_identity_revoke": {"reason": "lost"},
+    "profiles_profile_payload_add": {"kind": "wifi-managed"},
 }
 
 
@@ -101,7 +122,7 @@ def rows(db) -> dict:
         "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
         "authority": identity.authority_id, "rejected": rejected.pk, "request": request.pk, "token": token.pk,
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
-        "profile": factories.make_enrollment_profile().pk,
+        "profile": factories.make_enrollment_profile().pk, "composed": factories.make_profile().pk,
     }  # fmt: skip
 
 
