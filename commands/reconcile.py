@@ -87,11 +87,15 @@ WHERE d.id IS NULL AND s.uuid <> ''
 )
 SELECT * FROM due ORDER BY identifier, channel_id LIMIT %s"""
 
-# No longer wanted before anything of it was sent.
-_FORGET_UNSENT = """
+# No longer wanted before anything of it was sent; or what goes by this identifier on the device is its enrollment
+# profile, which refused ours: removing that would be unenrolling.
+_FORGET = """
 DELETE FROM profiles_itemstatus s
-WHERE s.uuid = '' AND NOT EXISTS (SELECT FROM profiles_desireditem d
-                                  WHERE d.channel_id = s.channel_id AND d.identifier = s.identifier)"""
+WHERE NOT EXISTS (SELECT FROM profiles_desireditem d
+                  WHERE d.channel_id = s.channel_id AND d.identifier = s.identifier)
+  AND (s.uuid = '' OR s.state <> 6 AND EXISTS (
+        SELECT FROM devices_installedprofile i WHERE i.channel_id = s.channel_id AND i.identifier = s.identifier
+          AND i.payloads @> '[{"PayloadType": "com.apple.mdm"}]'))"""
 
 # Failures are counted by version: a new one, or one that was away, begins anew.
 _IS_ANOTHER_TRY = "s.version_id IS NOT DISTINCT FROM excluded.version_id AND s.state NOT IN (5, 6)"
@@ -139,7 +143,7 @@ def reconcile(limit: int = 5000) -> int:
             return 0
         with connection.cursor() as cursor:
             cursor.execute(_LOST)
-            cursor.execute(_FORGET_UNSENT)
+            cursor.execute(_FORGET)
             cursor.execute(_TO_INSTALL, [limit])
             to_install = _grouped(cursor.fetchall())
             cursor.execute(_TO_REMOVE, [limit])

@@ -197,7 +197,8 @@ class AssignmentView(ApiView):
 
     def get_queryset(self):
         joined = ("profile", "version", "rollout_version", "previous_version")
-        return Assignment.objects.select_related(*joined).prefetch_related("include", "exclude")
+        visible = Assignment.objects.visible_to(self.request.user)
+        return visible.select_related(*joined).prefetch_related("include", "exclude")
 
     def answer(self, pk: int, status: int = 200) -> Response:
         assignment = with_progress([self.get_queryset().get(pk=pk)])[0]

@@ -26,3 +26,8 @@ class ProfileQuerySet(models.QuerySet):
 class ProfileVersionQuerySet(models.QuerySet):
     def visible_to(self, user):
         return self if user.has_perm("profiles.view_profile") else self.none()
+
+
+class AssignmentQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        return self if user.has_perm("profiles.view_assignment") else self.none()

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from devices.models import Group
 from profiles.models.profile import Profile, ProfileVersion
+from profiles.querysets import AssignmentQuerySet
 
 
 class Assignment(models.Model):
@@ -49,6 +50,8 @@ class Assignment(models.Model):
     halt_reason = models.TextField(blank=True)
     created_by = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AssignmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-priority", "id"]

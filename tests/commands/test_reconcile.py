@@ -9,7 +9,7 @@ from commands import results
 from commands.models import Command, QueuedCommand
 from commands.queue import cancel_commands, queue_command
 from commands.reconcile import reconcile, retry_items
-from devices.models import Channel, Enrollment
+from devices.models import Channel, Enrollment, InstalledProfile
 from devices.timeline import SYSTEM
 from mdm_project import plist
 from mdm_project.crypto import unseal
@@ -310,6 +310,23 @@ def test_profiles_that_are_not_ours_are_never_removed(profile, channel):
     answer_list(profile, stranger)
     assert reconcile() == 0
     assert not waiting()
+
+
+def test_a_profile_that_took_the_identifier_of_the_enrollment_profile_does_not_unenroll_the_device(
+    profile, group, channel
+):
+    InstalledProfile.objects.create(
+        channel=channel, device=channel.device, identifier=profile.identifier, uuid="MDM",
+        payloads=[{"PayloadType": "com.apple.security.scep"}, {"PayloadType": "com.apple.mdm"}],
+        reported_at=timezone.now(),
+    )  # fmt: skip
+    reconcile()
+    answer(waiting()[0], "Error")
+    fill(group)
+    recompute_desired()
+    assert reconcile() == 0
+    assert not waiting("RemoveProfile")
+    assert not ItemStatus.objects.exists()
 
 
 def test_drift_is_mended_at_once_and_what_keeps_vanishing_becomes_a_failure(profile, channel):

@@ -18,7 +18,7 @@ from profiles.models import Assignment, DesiredItem, ItemStatus, Profile
 from profiles.versions import publish
 from simulator import plists
 from simulator.catalog import IPAD, IPHONE, MAC
-from simulator.state import DEVICE
+from simulator.state import DEVICE, new_channel
 from tests.profiles.assigned import assign, fill, make_group, make_profile, publish_text
 from tests.stories.test_enrollment import wait_until
 
@@ -195,6 +195,20 @@ def test_a_user_profile_goes_to_the_user_channel_of_a_mac(scene):
     (item,) = items_of(row_of(device))
     assert item.channel.is_user_channel
     assert item.words.word == "verified"
+    assert clean(device)
+
+
+def test_another_user_of_a_mac_gets_the_user_profile_when_their_channel_opens(scene):
+    device = scene.enroll(MAC)
+    profile = make_profile(scope="User")
+    assign(profile, make_group(row_of(device)))
+    scene.settle()
+    user = new_channel("0B5C4E52-6E3B-4B0F-9C6B-6E6C3F0F5A11", short_name="grace", long_name="Grace Gardener")
+    scene.stage.act(device.update_token(user))
+    device.state.channels[user.user_id] = user
+    scene.settle()
+    assert text_on(device, profile, user.user_id) == "one"
+    assert scene.words(device) == [("verified", 1), ("verified", 1)]
     assert clean(device)
 
 
