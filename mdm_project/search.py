@@ -1,13 +1,15 @@
-"""The console's search of everything ('/' or Ctrl-K): devices, commands, people, enrollment profiles, pages."""
+"""The console's search of everything ('/' or Ctrl-K): devices, profiles, commands, people, pages."""
 
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.urls import reverse
 
 from commands.models import Command
 from devices.models import Device, Person
 from enrollment.models import EnrollmentProfile
 from mdm_project.platforms import icon_of, system_words
+from profiles.models import Profile
 
 MAX_OF_A_KIND = 8
 
@@ -22,7 +24,7 @@ class Found:
 
 def find(request, site, text: str) -> list[Found]:
     """Return what somebody may see that matches a text, at most eight of a kind, devices first."""
-    kinds = (_devices, _commands, _people, _enrollment_profiles)
+    kinds = (_devices, _profiles, _commands, _people, _enrollment_profiles)
     found = [one for kind in kinds for one in kind(request.user, text)]
     return found + _pages(request, site, text)
 
@@ -41,6 +43,20 @@ def _devices(user, text: str) -> list[Found]:
             icon=icon_of(device.platform),
         )
         for device in devices
+    ]
+
+
+def _profiles(user, text: str) -> list[Found]:
+    matching = Q(name__icontains=text) | Q(identifier__icontains=text)
+    profiles = Profile.objects.visible_to(user).active().filter(matching).order_by("name", "id")
+    return [
+        Found(
+            title=profile.name,
+            description=f"profile {profile.identifier}",
+            link=reverse("admin:profiles_profile_change", args=[profile.pk]),
+            icon="tune",
+        )
+        for profile in profiles.only("name", "identifier")[:MAX_OF_A_KIND]
     ]
 
 

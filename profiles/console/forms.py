@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -75,7 +76,7 @@ class ImportForm(forms.Form):
         label="Profile",
         allow_empty_file=True,
         help_text="A .mobileconfig: signed or not, XML or binary.",
-        widget=forms.ClearableFileInput(attrs={"accept": ".mobileconfig,.plist,.xml,application/x-apple-aspen-config"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".mobileconfig,.plist,.xml"}),
     )
     keep_identifiers = forms.BooleanField(
         required=False,

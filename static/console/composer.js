@@ -162,15 +162,20 @@
 
   document.addEventListener("change", (event) => {
     if (event.target.id === "c-only") { tellSet(); filter(); }
-    else if (event.target.type === "file" && event.target.closest("[data-upload]")) upload(event.target);
-  });
+    if (event.target.type !== "file" || !event.target.closest("[data-upload]")) return;
+    // The theme listens to file fields too, and looks for a text field that only its own have.
+    event.stopImmediatePropagation();
+    upload(event.target);
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "s" && (event.metaKey || event.ctrlKey) && form()) { event.preventDefault(); form().requestSubmit(); }
-    // Enter in the search of payload types takes the first that is shown, not the first of all.
+    // Enter in the search of payload types takes the one of that name, else the first that is shown.
     if (event.key === "Enter" && event.target.matches("[data-filter-payloads]")) {
       event.preventDefault();
-      event.target.closest(".e-content").querySelector(".c-group:not([hidden]) .c-pick:not([hidden])")?.click();
+      const shown = [...event.target.closest(".e-content").querySelectorAll(".c-group:not([hidden]) .c-pick:not([hidden])")];
+      const text = event.target.value.trim().toLowerCase();
+      (shown.find((pick) => pick.dataset.find.startsWith(text)) ?? shown[0])?.click();
     }
     if (event.key === "Enter" && event.target.id === "c-find") event.preventDefault();
   });

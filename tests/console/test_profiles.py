@@ -70,6 +70,11 @@ def test_the_list_shows_profiles_with_payloads_in_words_and_finds_them(console):
     assert "Corp Wi-Fi" in text_of(console.get(LIST, {"q": "wifi.managed"}))
 
 
+def test_the_search_of_everything_finds_profiles(console):
+    profile = make("Corp Wi-Fi")
+    assert address_of(profile) in text_of(console.get(reverse("admin:search"), {"s": "corp-wi"}))
+
+
 def test_an_empty_list_says_what_to_do_first(console):
     page = text_of(console.get(LIST))
     assert "No profiles yet" in page and "import a .mobileconfig" in page
