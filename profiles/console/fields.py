@@ -15,7 +15,7 @@ from profiles.console.badges import Badge, badges_of
 from profiles.console.data_words import DataWords, words_of
 from profiles.console.pointers import FREE, VARIANT, anchor_of, below, free_key
 from profiles.console.references import makes_up_uuid
-from profiles.console.values import MISSING, BadName, Invalid, Kept, Uploaded, digest_of, masked_values, resolved
+from profiles.console.values import MISSING, BadName, Invalid, Kept, Names, Uploaded, digest_of, masked_values, resolved
 
 
 @dataclass
@@ -111,6 +111,14 @@ class Builder:
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     pickers: Callable[[Key, Key | None], list[tuple[str, str]] | None] = lambda key, outer: None
 
+    # The names that lead to each field, for the digests of what is stored there.
+    _names: dict[str, Names] = field(default_factory=dict)
+
+    def _below(self, pointer: str, part: str, *names: str) -> str:
+        place = below(pointer, part)
+        self._names[place] = (*self._names.get(pointer, ()), *names)
+        return place
+
     def dictionary(self, keys: Iterable[Key], tree: dict, pointer: str = "", support=None) -> list[Field]:
         """Return the fields of a dictionary's own keys."""
         return [
@@ -118,7 +126,7 @@ class Builder:
         ]
 
     def member(self, key: Key, value, pointer: str, support=None) -> Field:
-        made = self.value(key, value, below(pointer, key.name), support)
+        made = self.value(key, value, self._below(pointer, key.name, key.name), support)
         made.name, made.label = key.name, key.label
         return made
 
@@ -127,8 +135,8 @@ class Builder:
         known = {key.name for key in keys if key.role is Role.MEMBER}
         names = [name for name in tree if isinstance(name, BadName) or name not in known]
         return [
-            self.free(free_key(keys), name, tree[name], below(pointer, f"{FREE}{number}"), f"{FREE}{number}")
-            for number, name in enumerate(names)
+            self.free(free_key(keys), name, tree[name], self._below(pointer, token, str(name)), token)
+            for token, name in ((f"{FREE}{number}", name) for number, name in enumerate(names))
         ]
 
     def free(self, key: Key | None, name: str, value, pointer: str, token: str) -> Field:
@@ -180,7 +188,7 @@ class Builder:
         if array.variants:
             key = array.variant_for(value)
             token = f"{token}{VARIANT}{key.name}" if key and VARIANT not in token else token
-        place = below(pointer, token)
+        place = self._below(pointer, token)
         made = self.value(key, value, place, array.support, outer=array) if key else self.raw(value, place)
         made.token, made.label = token, key.label if key and key.role is Role.VARIANT else ""
         made.name = key.name if key else ""
@@ -221,7 +229,7 @@ class Builder:
             return made
         if value is MISSING:
             return made
-        made.stored = digest_of(resolved(value))
+        made.stored = digest_of(resolved(value), self._names.get(pointer, ()))
         shown = masked_values(value)
         made.raw_kind, made.value = _as_text(shown)
         return made

@@ -23,7 +23,7 @@ from mdm_project.errors import BadRequest
 from profiles.catalogue.keys import Key, Role, Type
 from profiles.console.pointers import below, free_key, item_key
 from profiles.console.raw_text import from_text
-from profiles.console.values import MISSING, BadName, Invalid, Kept, Uploaded
+from profiles.console.values import MISSING, BadName, Invalid, Kept, Names, Uploaded, digest_of
 from profiles.masking import restore
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
@@ -71,9 +71,9 @@ class Reader:
         if key.type is Type.DICTIONARY:
             found = self._dictionary(key.children, pointer, path)
             return found if found or self._text("e", pointer) else MISSING
-        return self._leaf(key, pointer)
+        return self._leaf(key, pointer, path)
 
-    def _leaf(self, key: Key, pointer: str):
+    def _leaf(self, key: Key, pointer: str, path: Path):
         token = self._text("u", pointer)
         if token:
             data = self.fetch(token)
@@ -86,13 +86,18 @@ class Reader:
         if text:
             return _READ[key.type](text, self._text("t", pointer))
         if self._text("k", pointer):
-            return self._stored(pointer)
+            return self._stored(pointer, path)
         return "" if self._text("e", pointer) else MISSING
 
-    def _stored(self, pointer: str):
+    def _stored(self, pointer: str, path: Path):
         digest, _, kind = self._text("k", pointer).partition(".")
+        value = self._kept_at(path, digest)
+        return Invalid("", _LOST) if value is MISSING else Kept(value, is_secret=kind == "s", names=_names(path))
+
+    def _kept_at(self, path: Path, digest: str):
+        """Return a stored value, but only for the keys that it is stored at."""
         value = self.kept.get(digest, MISSING)
-        return Invalid("", _LOST) if value is MISSING else Kept(value, is_secret=kind == "s")
+        return value if value is not MISSING and digest_of(value, _names(path)) == digest else MISSING
 
     def _array(self, key: Key, pointer: str, path: Path):
         items = []
@@ -144,7 +149,7 @@ class Reader:
             return Invalid(text, value.message, kind)
         if REDACTED not in text:
             return value
-        stored = self.kept.get(self._text("r", pointer), MISSING)
+        stored = self._kept_at(path, self._text("r", pointer))
         return Invalid(text, _LOST, kind) if stored is MISSING else self._restored(value, stored, text, kind)
 
     @staticmethod
@@ -153,6 +158,10 @@ class Reader:
             return plist.from_json(restore(plist.to_json(value), plist.to_json(stored)))
         except BadRequest as error:
             return Invalid(text, f"{error.detail} {', '.join(error.fields)}", kind)
+
+
+def _names(path: Path) -> Names:
+    return tuple(part for part in path if isinstance(part, str))
 
 
 _EMPTY = {Type.DICTIONARY: dict, Type.ARRAY: list}

@@ -14,6 +14,8 @@ from mdm_project import plist
 from profiles.masking import mask
 
 MISSING = object()
+# The names of the keys that lead to a value, without the indices of arrays.
+Names = tuple[str, ...]
 IDENTITY = ("PayloadType", "PayloadVersion", "PayloadIdentifier", "PayloadUUID")
 
 
@@ -23,10 +25,11 @@ class Kept:
 
     value: object
     is_secret: bool
+    names: Names = ()
 
     @property
     def digest(self) -> str:
-        return digest_of(self.value)
+        return digest_of(self.value, self.names)
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,24 @@ class BadName(str):
         return self
 
 
-def digest_of(value) -> str:
-    """Return a fingerprint that nobody outside can compute."""
-    canonical = json.dumps([type(value).__name__, plist.to_json(value)], sort_keys=True)
+def digest_of(value, names: Names) -> str:
+    """Return a fingerprint of a value at its keys that nobody outside can compute.
+
+    The keys are in it so that a secret cannot be moved to a key that is shown.
+    """
+    canonical = json.dumps([type(value).__name__, names, plist.to_json(value)], sort_keys=True)
     return salted_hmac("profiles.console.values", canonical, algorithm="sha256").hexdigest()[:32]
 
 
-def values_by_digest(value) -> dict[str, object]:
+def values_by_digest(value, names: Names = ()) -> dict[str, object]:
     """Return every value at any depth by its digest."""
-    found = {digest_of(value): value}
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in inner:
-        found |= values_by_digest(item)
+    found = {digest_of(value, names): value}
+    if isinstance(value, dict):
+        for name, item in value.items():
+            found |= values_by_digest(item, (*names, name))
+    elif isinstance(value, list):
+        for item in value:
+            found |= values_by_digest(item, names)
     return found
 
 
@@ -81,16 +90,16 @@ def form_tree(payload: dict) -> dict:
     return {name: value for name, value in tree.items() if name not in IDENTITY}
 
 
-def _kept_back(value, seen):
+def _kept_back(value, seen, names: Names = ()):
     if seen == REDACTED and value != REDACTED:
-        return Kept(value, is_secret=True)
+        return Kept(value, is_secret=True, names=names)
     if isinstance(value, dict):
-        return {name: _kept_back(item, seen[name]) for name, item in value.items()}
+        return {name: _kept_back(item, seen[name], (*names, name)) for name, item in value.items()}
     if isinstance(value, list):
-        return [_kept_back(item, other) for item, other in zip(value, seen, strict=True)]
+        return [_kept_back(item, other, names) for item, other in zip(value, seen, strict=True)]
     # Forms change line ends; a text that has other ones stays as it is until somebody replaces it.
     if isinstance(value, bytes) or (isinstance(value, str) and "\r" in value):
-        return Kept(value, is_secret=False)
+        return Kept(value, is_secret=False, names=names)
     return value
 
 

@@ -195,3 +195,18 @@ def test_problems_lead_to_the_fields_they_are_about():
             ("EAPClientConfiguration.AcceptEAPTypes.1", "error"), ("Odd", "note"),
         ]  # fmt: skip
         assert all(f'id="{each.anchor}"' in html for each in problems)
+
+
+def test_a_stored_secret_cannot_be_moved_to_a_key_that_is_shown():
+    form = form_for("wifi-managed", {"SSID_STR": "corp", "Password": "secret-psk", "Odd": {"ApiToken": "odd-secret"}})
+    data = fields_of(html_of(form))
+    password = data["k:/Password"]
+    data["v:/SSID_STR"], data["k:/SSID_STR"] = "", password
+    result = submit(form, data)
+    assert "SSID_STR: Meanwhile the stored value was changed: enter it again." in form.errors()
+    assert "SSID_STR" not in result
+    moved = fields_of(html_of(form_for("wifi-managed", {"Odd": {"ApiToken": "odd-secret"}})))
+    name = next(key for key in moved if key.startswith("n:"))
+    moved[name] = "Shown"
+    submit(form, moved)
+    assert any("enter it again" in error for error in form.errors())
