@@ -18,8 +18,11 @@ from profiles.models import ItemStatus, ProfileVersion
 
 @handles("os_changed")
 def resend_after_upgrades(payloads: list[dict]) -> None:
-    """Have versions installed again whose keys came into effect; rows are {device_id, from_version, to_version}."""
-    changes = {payload["device_id"]: payload for payload in payloads}
+    """Have versions installed again whose keys came into effect.
+
+    A row is {"devices": [{device_id, from_version, to_version}]}, the versions being those of the OS.
+    """
+    changes = {device["device_id"]: device for payload in payloads for device in payload["devices"]}
     platforms = dict(Device.objects.filter(id__in=changes).order_by("id").values_list("id", "platform"))
     pairs = ItemStatus.objects.filter(channel__device__in=platforms, version__isnull=False)
     rows = []

@@ -129,12 +129,14 @@ def _events(told: dict[int, dict], known: dict[int, dict]) -> list[Event]:
 
 
 def _tell_upgrades(told: dict[int, dict], known: dict[int, dict]) -> None:
-    """Tell other apps which devices changed to another version of their OS."""
-    for device_id, columns in told.items():
-        before = known[device_id]["os_version"]
-        after = columns.get("os_version", before)
-        if before and after and before != after:
-            outbox.post("os_changed", {"device_id": device_id, "from_version": before, "to_version": after})
+    """Tell other apps, in one row, which devices changed to another version of their OS."""
+    upgrades = [
+        {"device_id": device_id, "from_version": known[device_id]["os_version"], "to_version": columns["os_version"]}
+        for device_id, columns in told.items()
+        if columns.get("os_version") and known[device_id]["os_version"] not in ("", columns["os_version"])
+    ]
+    if upgrades:
+        outbox.post("os_changed", {"devices": upgrades})
 
 
 def _system(row: dict) -> str:
