@@ -31,8 +31,10 @@ from mdm_project.errors import EspalierError, Unavailable
 BINARY, TEXT = 1, 0
 ATTEMPTS = 3
 CONNECT_TIMEOUT_S = 5
-# SQLSTATE classes: the server is shutting down or gone; the statement may run again on another connection.
-CONNECTION_LOST = ("57", "08")
+# SQLSTATE classes. The server is shutting down or gone, or two transactions blocked each other: run it again, on
+# another connection. Out of resources, or read-only after a failover: the device will come again.
+REPEATABLE = ("57", "08", "40")
+NOT_NOW = ("53", "25")
 
 IDLE_SQL = "SELECT * FROM espalier_idle($1::text, $2::text, $3::bytea, $4::boolean)"
 REPORT_SQL = """SELECT * FROM espalier_report(
@@ -139,8 +141,10 @@ class Statement:
         if result.status == ExecStatus.TUPLES_OK:
             return result
         state = _sql_state(result)
-        if not state or state[:2] in CONNECTION_LOST:
+        if not state or state[:2] in REPEATABLE:
             return None
+        if state[:2] in NOT_NOW:
+            raise Unavailable("the database cannot take messages at the moment")
         raise StatementFailed(f"{state}: {result.error_message.decode(errors='replace').strip()}")
 
     def _prepare_and_execute(self, pgconn, values):

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from devices import escrow, outbox
+from devices.changes import tell_changed
 from devices.identity import Presented
 from devices.keys import ChannelKey
 from devices.models import CertificateAuthority, Channel, Device, Enrollment, EscrowedSecret, Identity
@@ -23,6 +24,8 @@ from devices.timeline import record_event
 from mdm_project.errors import Refused
 
 SUPERSEDED = "superseded"
+MAX_FACT_LENGTH = 255  # some are indexed, and PostgreSQL takes entries up to 2,700 bytes
+MAX_USERS = 500  # of one device; the largest Shared iPads in schools stay far below
 STATE = Channel.State
 
 
@@ -34,6 +37,10 @@ class IdentityRefused(Refused):
 
 class NotEnrolled(Refused):
     code = "not_enrolled"
+
+
+class TooManyUsers(Refused):
+    code = "too_many_users"
 
 
 @dataclass(frozen=True)
@@ -235,7 +242,7 @@ def _facts(message: dict, key: ChannelKey) -> dict:
 
 
 def _is_text(value) -> bool:
-    return isinstance(value, str) and bool(value) and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= MAX_FACT_LENGTH and "\0" not in value
 
 
 # Channels
@@ -244,13 +251,16 @@ def _is_text(value) -> bool:
 def update_token(message: dict, key: ChannelKey, presented: Presented) -> Channel:
     """Take a TokenUpdate: open the channel, keep its token; the newest wins. Raise NotEnrolled without an Authenticate.
 
-    The first one of a membership completes the enrollment and posts `enrolled` to the outbox.
+    The first one of a membership completes the enrollment and posts `enrolled` to the outbox; the one that opens the
+    channel of a user posts `user_channel_opened`.
     """
     device_channel = _open_device_channel(key)
     channel = _user_channel(message, key, device_channel) if key.user else device_channel
     channel.token = message["Token"]
     channel.push_magic = message["PushMagic"]
     channel.topic = message["Topic"]
+    if key.user and channel.state != STATE.ENABLED:
+        outbox.post("user_channel_opened", {"channel_id": channel.pk})
     channel.state = STATE.ENABLED
     channel.token_updated_at = timezone.now()
     channel.push_gone_at = None
@@ -285,18 +295,32 @@ def _open_device_channel(key: ChannelKey) -> Channel:
 
 
 def _user_channel(message: dict, key: ChannelKey, device_channel: Channel) -> Channel:
-    channel, was_created = Channel.objects.get_or_create(
-        enrollment_key=key.enrollment,
-        user_key=key.user,
-        defaults={"device_id": device_channel.device_id, "enrollment_id": device_channel.enrollment_id},
-    )
-    channel.user_id = str(message.get("UserID") or message.get("EnrollmentUserID") or "")
-    channel.user_short_name = str(message.get("UserShortName") or channel.user_short_name)
-    channel.user_long_name = str(message.get("UserLongName") or channel.user_long_name)
+    channel, was_created = _get_or_make_user_channel(key, device_channel)
+    channel.user_id = _clipped(message.get("UserID") or message.get("EnrollmentUserID"))
+    channel.user_short_name = _clipped(message.get("UserShortName")) or channel.user_short_name
+    channel.user_long_name = _clipped(message.get("UserLongName")) or channel.user_long_name
     if was_created:
         name = channel.user_long_name or channel.user_short_name or key.user
         record_event("user_channel_opened", f"user channel of {name} opened", device=channel.device_id, actor="device")
     return channel
+
+
+def _clipped(value) -> str:
+    return value[:MAX_FACT_LENGTH].replace("\0", "") if isinstance(value, str) else ""
+
+
+def _get_or_make_user_channel(key: ChannelKey, device_channel: Channel) -> tuple[Channel, bool]:
+    """Return the channel of a user; raise TooManyUsers for a device that makes up one user after the other."""
+    channel = Channel.objects.filter(enrollment_key=key.enrollment, user_key=key.user).first()
+    if channel is not None:
+        return channel, False
+    if Channel.objects.filter(enrollment_key=key.enrollment).count() > MAX_USERS:
+        raise TooManyUsers(f"this device has {MAX_USERS} users already")
+    return Channel.objects.get_or_create(
+        enrollment_key=key.enrollment,
+        user_key=key.user,
+        defaults={"device_id": device_channel.device_id, "enrollment_id": device_channel.enrollment_id},
+    )
 
 
 def _count_token_update(channel: Channel, message: dict, presented: Presented) -> None:
@@ -307,7 +331,7 @@ def _count_token_update(channel: Channel, message: dict, presented: Presented) -
     if isinstance(awaiting, bool):
         Device.objects.filter(pk=channel.device_id).update(is_awaiting_configuration=awaiting)
     unlock_token = message.get("UnlockToken")
-    if isinstance(unlock_token, bytes) and unlock_token:
+    if isinstance(unlock_token, bytes) and 0 < len(unlock_token) <= escrow.MAX_SECRET_BYTES:
         escrow.keep_secret(channel.device_id, EscrowedSecret.Kind.UNLOCK_TOKEN, unlock_token)
     supersede_identities(channel.enrollment_key, keep=presented.fingerprint)
     if tally == 1:
@@ -319,6 +343,7 @@ def _complete(enrollment: Enrollment, channel: Channel) -> None:
     Enrollment.objects.filter(pk=enrollment.pk).update(state=Enrollment.State.ENROLLED, enrolled_at=now)
     record_event("enrolled", f"enrolled ({enrollment.get_kind_display()})", device=channel.device_id, actor="device")
     outbox.post("enrolled", {"channel_id": channel.pk})
+    tell_changed([channel.device_id])
 
 
 @transaction.atomic
@@ -329,11 +354,7 @@ def open_user_channel(key: ChannelKey, presented: Presented) -> bool:
     device_channel = Channel.objects.filter(enrollment_key=key.enrollment, user_key="").first()
     if device_channel is None or device_channel.state == STATE.DISABLED:
         return False
-    _, was_created = Channel.objects.get_or_create(
-        enrollment_key=key.enrollment,
-        user_key=key.user,
-        defaults={"device_id": device_channel.device_id, "enrollment_id": device_channel.enrollment_id},
-    )
+    _, was_created = _get_or_make_user_channel(key, device_channel)
     return was_created
 
 
@@ -351,6 +372,7 @@ def check_out(key: ChannelKey) -> list[int]:
             state=Enrollment.State.UNENROLLED, unenrolled_at=timezone.now(), end_reason="the device checked out"
         )
         record_event("checked_out", "left management", device=channels[0].device_id, actor="device")
+        tell_changed([channels[0].device_id])
     return [channel.pk for channel in channels]
 
 

@@ -5,7 +5,7 @@ come under a certificate that is pinned to the device it names. Behaviour: Apple
 """
 
 from collections.abc import Callable
-from json import JSONDecodeError, dumps, loads
+from json import dumps, loads
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +17,7 @@ from commands.queue import clear_queue
 from devices import channels, escrow
 from devices.channels import Terms, require_pinned
 from devices.identity import Presented
+from devices.inventory.answers import storable
 from devices.keys import ChannelKey, channel_key
 from devices.models import Answer, Channel, Enrollment, EscrowedSecret, Identity
 from devices.timeline import record_event
@@ -91,7 +92,9 @@ def authenticate(message: dict, key: ChannelKey, presented: Presented) -> Respon
     channel = channels.begin_enrollment(message, key, topic, _terms_of(identity))
     ids = list(Channel.objects.filter(enrollment_key=key.enrollment).values_list("id", flat=True))
     clear_queue(ids, "the device enrolled again")
-    record_event("authenticated", "asks to enroll", device=channel.device_id, actor="device")
+    came_back = Enrollment.objects.filter(key=key.enrollment, is_current=False).exists()
+    summary = f"asks to enroll{' again' if came_back else ''}, certificate {identity.serial_hex}"
+    record_event("authenticated", summary, device=channel.device_id, actor="device")
     return EMPTY
 
 
@@ -168,6 +171,8 @@ def set_bootstrap_token(message: dict, key: ChannelKey, presented: Presented) ->
     _device_channel_only(message, key)
     device_id = _device_id(key)
     token = message.get("BootstrapToken")
+    if isinstance(token, bytes) and len(token) > escrow.MAX_SECRET_BYTES:
+        raise InvalidMessage("the bootstrap token is too long", fields={"BootstrapToken": "is too long"})
     if isinstance(token, bytes) and token:
         escrow.keep_secret(device_id, EscrowedSecret.Kind.BOOTSTRAP_TOKEN, token)
         record_event("bootstrap_token_kept", "bootstrap token escrowed", device=device_id, actor="device")
@@ -230,8 +235,8 @@ _DOCUMENTS = {
 def _keep_status(message: dict, key: ChannelKey) -> None:
     """Keep the newest status report as it came; what it says is not worked out yet."""
     try:
-        content = loads(message.get("Data") or b"null")
-    except (JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        content = storable(loads(message.get("Data") or b"null"))
+    except (ValueError, TypeError, RecursionError) as error:  # not JSON, not UTF-8, too many digits, too deep
         raise InvalidMessage("the status report is not JSON") from error
     device_id = _device_id(key)
     if device_id is not None and isinstance(content, dict):

@@ -9,7 +9,7 @@ import logging
 from http.client import responses
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 from psycopg_pool import PoolTimeout
 
 from commands.connect import answer_report
@@ -26,6 +26,15 @@ PATHS = ("/mdm/checkin", "/mdm/connect", "/mdm")
 READ_CHUNK_BYTES = 64 * 1024
 MAX_DRAINED_CHUNKS = 4096
 XML_HEADERS = ("Content-Type", "application/xml; charset=utf-8")
+
+
+class Unanswerable(EspalierError):
+    """What a device is told of a failure of ours."""
+
+    code = "server_error"
+
+    def __init__(self):
+        super().__init__("the message could not be handled; the log says why")
 
 
 class _Request:
@@ -65,9 +74,19 @@ def _answer(request: _Request) -> tuple[int, str, bytes]:
     _read_body(request)
     identity = presented_identity(environ, request.body)
     if environ.get("CONTENT_TYPE", "").startswith(CHECK_IN_TYPE):
-        with django_connection():
-            return answer_check_in(request.body, identity)
+        return _check_in(request.body, identity)
     return 200, XML_HEADERS[1], answer_report(request.body, identity)
+
+
+def _check_in(body: bytes, identity) -> tuple[int, str, bytes]:
+    """Answer a check-in; once more if the connection turned out to be dead (check-ins may come twice)."""
+    try:
+        with django_connection():
+            return answer_check_in(body, identity)
+    except OperationalError:
+        connection.pool.drain()
+    with django_connection():
+        return answer_check_in(body, identity)
 
 
 def _read_body(request: _Request) -> None:
@@ -100,7 +119,9 @@ def _refuse(request: _Request, error: EspalierError, start_response):
     if isinstance(error, Unavailable):
         return _plain(start_response, 503, error.detail)
     if error.status >= 500:
+        # The detail may quote a row: it is for the log, not for the device nor for whoever reads refused messages.
         logger.error("a device got %s: %s", error.status, error.detail)
+        error = Unanswerable()
     with django_connection():
         keep_rejected(request.environ, request.body, request.size_bytes, error)
     # Nothing may ever turn into 401 here, whatever an error class says.
