@@ -3,7 +3,7 @@
 Each checks the pin of the certificate, stores the report, finishes the command and picks the next one. They run as
 named prepared statements straight on libpq, on connections made with Django's parameters: psycopg's cursor layer, its
 pool and Django's wrappers would cost more than the rest of the request. A single statement is its own transaction, so a
-report is committed before the device is told 200.
+report is on disk before the device is told 200; what an Idle writes may be lost in a crash, and loses nothing.
 
 The statement calls a function in PostgreSQL (migration 0008): a single SQL statement that did all of it spent more time
 on starting an executor of forty plan nodes than on the work. Each step looks its row up by a unique index, the next

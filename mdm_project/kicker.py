@@ -33,7 +33,9 @@ class Kicker:
         """Ask for the task soon; returns at once."""
         if self._pid != os.getpid():
             self._start()
-        self._wanted.set()
+        # Setting an event takes its lock, a hundred times a second for nothing.
+        if not self._wanted.is_set():
+            self._wanted.set()
 
     def _start(self) -> None:
         with self._starting:

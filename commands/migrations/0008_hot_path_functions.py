@@ -41,6 +41,9 @@ DECLARE
     seen timestamptz;
 BEGIN
     {FIND_CHANNEL}
+    -- Nothing that is written here must outlive a crash: a contact is noted again, a lease only means that the command
+    -- may be offered once more. So this transaction does not wait for the disk; that of a report does.
+    PERFORM set_config('synchronous_commit', 'off', true);
     SELECT t.seen_at INTO seen FROM devices_channelcontact t WHERE t.channel_id = channel;
     IF seen IS NULL OR seen < now() - interval '5 minutes' THEN
         INSERT INTO devices_channelcontact (channel_id, seen_at) VALUES (channel, now())
