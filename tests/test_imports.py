@@ -29,6 +29,8 @@ INTERFACES = frozenset(
         "admin",
         "api",
         "assignment_api",
+        "insight_api",
+        "insight_serializers",
         "profile_api",
         "group_api",
         "group_serializers",

@@ -10,7 +10,7 @@ from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
 from profiles import api as profiles
-from profiles import assignment_api, profile_api
+from profiles import assignment_api, insight_api, profile_api
 from profiles.catalogue import Kind
 
 # Address and kind of what Apple's schema describes.
@@ -81,6 +81,16 @@ urlpatterns = [
         name="api-profile-version-diff",
     ),
     path("profiles/<int:pk>/plan/", assignment_api.ProfilePlan.as_view(), name="api-profile-plan"),
+    path("profiles/<int:pk>/lint/", insight_api.LintProfile.as_view(), name="api-profile-lint"),
+    path("conflicts/", insight_api.ConflictList.as_view(), name="api-conflicts"),
+    path("removal-policies/", insight_api.PolicyList.as_view(), name="api-removal-policies"),
+    path("removal-policies/<int:pk>/", insight_api.PolicyDetail.as_view(), name="api-removal-policy"),
+    path(
+        "devices/<int:pk>/effective-configuration/",
+        insight_api.EffectiveConfiguration.as_view(),
+        name="api-device-effective-configuration",
+    ),
+    path("devices/<int:pk>/removability/", insight_api.Removability.as_view(), name="api-device-removability"),
     path("assignments/", assignment_api.AssignmentList.as_view(), name="api-assignments"),
     path("assignments/<int:pk>/", assignment_api.AssignmentDetail.as_view(), name="api-assignment"),
     *(

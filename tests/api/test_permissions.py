@@ -23,6 +23,7 @@ from tests.api.client import ROOT, Caller
 GROUP, ATTRIBUTE = "devices.view_group", "devices.view_customattribute"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
+POLICY = "profiles.view_removalpolicy"
 SCOPES = ApiToken.Scope.values
 
 # Address, method, scope, permissions, answer to somebody who has exactly these.
@@ -95,6 +96,15 @@ TABLE = [
     ),
     ("devices/{device}/configuration/", "GET", "read", (DEVICE, PROFILE), 200),
     ("devices/{device}/configuration/retry/", "POST", "write", (DEVICE, "profiles.change_assignment"), 200),
+    ("profiles/{configuration}/lint/", "POST", "read", (PROFILE, DEVICE), 200),
+    ("devices/{device}/effective-configuration/", "GET", "read", (DEVICE, PROFILE), 200),
+    ("devices/{device}/removability/", "GET", "read", (DEVICE,), 200),
+    ("conflicts/", "GET", "read", (PROFILE, DEVICE), 200),
+    ("removal-policies/", "GET", "read", (POLICY,), 200),
+    ("removal-policies/", "POST", "write", (POLICY, "profiles.add_removalpolicy"), 201),
+    ("removal-policies/{policy}/", "GET", "read", (POLICY,), 200),
+    ("removal-policies/{policy}/", "PATCH", "write", (POLICY, "profiles.change_removalpolicy"), 200),
+    ("removal-policies/{policy}/", "DELETE", "write", (POLICY, "profiles.delete_removalpolicy"), 204),
     *(
         (f"catalog/{kind}/{rest}", "GET", "read", ("profiles.view_cataloguetext",), 200)
         for kind in ("payloads", "commands", "checkins", "declarations", "status-items")
@@ -103,6 +113,8 @@ TABLE = [
 ]
 # What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
+    "removal-policies/": {"name": "Whoever", "kind": "user"},
+    "removal-policies/{policy}/": {"name": "Renamed"},
     "devices/{device}/": {"asset_tag": "A-1"},
     "groups/": {"name": "Another"},
     "groups/preview/": {"rule": {"fact": "name", "is": "is set"}},
@@ -157,6 +169,7 @@ def addresses(db) -> dict:
         "profile": factories.make_enrollment_profile().pk,
         "configuration": published_profile().pk,
         "plain": factories.make_profile().pk,
+        "policy": RemovalPolicy.objects.create(name="Nobody has it").pk,
         "number": 1,
     }
 
