@@ -14,6 +14,7 @@ from bench.generator import Plan, finish, launch
 from bench.queues import clear_queues, found_in_database, queue_questions
 from bench.run import Run, emit, note
 from bench.stage import Stage, Web
+from mdm_project.run import Child
 
 PAUSE_S = 1.5
 REDIS_HANGS_S = 2.0
@@ -29,7 +30,7 @@ def faults(run: Run) -> None:
         for number in range(run.options.fault_commands)
     }
     scripts = run.fleet.scripts(MDM_SIGNATURE, commands)
-    with run.stage.web(workers=run.options.web_workers) as web, run.stage.workers():
+    with run.stage.web(workers=run.options.web_workers) as web, run.stage.workers() as workers:
         queue_questions(commands)
         began_at = time.monotonic()
         load = launch(
@@ -48,7 +49,7 @@ def faults(run: Run) -> None:
             strike(run.stage, web)
         outcome = finish(load)
         note("the load is over; waiting until every report is interpreted")
-        interpreted_after_s = _wait_until_interpreted(commands)
+        interpreted_after_s = _wait_until_interpreted(run.stage, commands, workers)
     found = found_in_database(commands)
     expected = len(scripts) * len(commands)
     is_intact = (
@@ -65,6 +66,7 @@ def faults(run: Run) -> None:
         lost=outcome.missing, unexpected=outcome.unexpected, delivered_after_report=outcome.repeated,
         **{f"{name}_in_database": count for name, count in found.items()},
         interpreted_after_s=interpreted_after_s,
+        restarted={child.name: child.failures for child in workers if child.failures},
     )  # fmt: skip
     clear_queues()
 
@@ -107,16 +109,20 @@ def _until(find, within_s: float = 30.0):
     return found
 
 
-def _wait_until_interpreted(commands: dict[str, str]) -> float:
+def _wait_until_interpreted(stage: Stage, commands: dict[str, str], workers: list[Child]) -> float:
     """Wait until no report waits, or long enough; return how long it took."""
     from django.db import OperationalError, connections
 
     began_at = time.monotonic()
     while time.monotonic() - began_at < INTERPRETED_WITHIN_S:
+        for child in workers:
+            child.check(os.environ.copy())
         try:
             if not found_in_database(commands)["uninterpreted"]:
-                break
+                return time.monotonic() - began_at
         except OperationalError:
             connections.close_all()
         time.sleep(0.5)
+    alive = {child.name: child.process.poll() is None for child in workers}
+    note(f"reports still wait: PostgreSQL {stage.postgres_pid()}, Redis {stage.redis_pid()}, alive {alive}")
     return time.monotonic() - began_at

@@ -123,13 +123,13 @@ class Stage:
             _stop(child)
 
     @contextlib.contextmanager
-    def workers(self) -> Iterator[None]:
-        """Run a Celery worker and beat."""
+    def workers(self) -> Iterator[list[Child]]:
+        """Run a Celery worker and beat; whoever kills servers calls `check` on them, as `make run` does."""
         children = [Child("worker", worker_command()), Child("scheduler", beat_command())]
         try:
             for child in children:
                 child.start(os.environ.copy())
-            yield
+            yield children
         finally:
             for child in children:
                 _stop(child)

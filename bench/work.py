@@ -42,7 +42,7 @@ def enrollment(run: Run) -> None:
     emit(
         "enrollment_storm", identity=MDM_SIGNATURE, devices_per_s=len(members) / outcome.elapsed_s,
         devices=len(members), **latencies(outcome.session_s, "device_"), **latencies(outcome.request_s, "request_"),
-        errors=outcome.errors, enrolled_in_database=enrolled.count(), announced=Outbox.objects.count(),
+        errors=outcome.errors, enrolled_in_database=enrolled.count(), announced=Outbox.objects.filter(kind="enrolled").count(),
         web_cpu_us=server / outcome.requests * 1e6, database_cpu_us=database / outcome.requests * 1e6,
     )  # fmt: skip
 

@@ -21,7 +21,8 @@ def run_benchmarks(names: tuple[str, ...], **options) -> list[dict]:
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "bench", *names, *flags]
     ended = subprocess.run(command, cwd=PROJECT_FOLDER, capture_output=True, text=True, timeout=280)
-    assert ended.returncode == 0, ended.stderr[-4000:]
+    print(ended.stderr[-20000:])  # shown with a test that fails
+    assert ended.returncode == 0
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
