@@ -1,26 +1,29 @@
 """Where profiles that share devices disagree, for the whole fleet: worked out per pair of versions, not per device.
 
-Counted over what devices should have. Pairs without a payload type in common are not looked at.
+Counted over what devices should have. Pairs without a payload type in common that
+two profiles can disagree about are not looked at.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from django.db import connection
 
 from mdm_project import plist
+from profiles import catalogue
 from profiles.catalogue.availability import system_of
 from profiles.lint.findings import Affected
 from profiles.masking import mask
-from profiles.merging import RULE_WORDS, Contribution, Rule, Setting, Voice, contributions_of, merge
+from profiles.merging import RULE_WORDS, Contribution, Rule, Setting, Voice, contributions_of, merge, rule_for
 from profiles.models import ProfileVersion
 
 # Versions in use are few, so the pairs of them come first; then each pair's devices.
 _PAIRS = """
 WITH used AS MATERIALIZED (
-    SELECT v.id, v.payload_types FROM profiles_profileversion v
-    WHERE EXISTS (SELECT FROM profiles_desireditem i WHERE i.version_id = v.id)
+    SELECT v.id, ARRAY(SELECT kind FROM unnest(v.payload_types) kind WHERE kind <> ALL(%s)) AS kinds
+    FROM profiles_profileversion v WHERE EXISTS (SELECT FROM profiles_desireditem i WHERE i.version_id = v.id)
 ), pair AS MATERIALIZED (
-    SELECT a.id AS a_id, b.id AS b_id FROM used a JOIN used b ON b.id > a.id AND b.payload_types && a.payload_types
+    SELECT a.id AS a_id, b.id AS b_id FROM used a JOIN used b ON b.id > a.id AND b.kinds && a.kinds
 ), shared AS (
     SELECT DISTINCT p.a_id, p.b_id, CASE d.platform WHEN 'ipados' THEN 'ios' ELSE d.platform END AS platform, d.id,
            coalesce(nullif(d.name, ''), d.serial_number, d.udid, 'device ' || d.id) AS name
@@ -59,7 +62,7 @@ class Conflict:
 def conflicts(*, show_secrets: bool = False) -> list[Conflict]:
     """Return all conflicts, those that no rule decides first, then by profile and key; two statements."""
     with connection.cursor() as cursor:
-        cursor.execute(_PAIRS)
+        cursor.execute(_PAIRS, [_peaceful_types()])
         rows = cursor.fetchall()
     ids = {pk for row in rows for pk in row[:2]}
     versions = ProfileVersion.objects.select_related("profile").in_bulk(ids)
@@ -70,6 +73,16 @@ def conflicts(*, show_secrets: bool = False) -> list[Conflict]:
             devices = Affected(count, count, tuple(zip(device_ids, names, strict=True)))
             found += between(read[a], read[b], system_of(platform), devices)
     return sorted(found, key=_order)
+
+
+@cache
+def _peaceful_types() -> list[str]:
+    """Return the payload types of which each payload applies by itself, on every system that has them."""
+    by_type: dict[str, bool] = {}
+    for entry in catalogue.payload_types():
+        is_peaceful = all(rule_for(entry, system) is Rule.BY_ITSELF for system in entry.systems)
+        by_type[entry.type] = by_type.get(entry.type, True) and is_peaceful
+    return sorted(kind for kind, is_peaceful in by_type.items() if is_peaceful)
 
 
 def _order(conflict: Conflict) -> tuple:

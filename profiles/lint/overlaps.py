@@ -1,15 +1,16 @@
 """Lint against the other profiles of the same devices: one payload per device, and keys that two profiles set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
 
 from mdm_project import plist
 from profiles.catalogue.availability import system_of
+from profiles.content import Path
 from profiles.lint.document import Document, Payload
 from profiles.lint.findings import Affected, Level, Report
-from profiles.lint.scope import Scope
+from profiles.lint.scope import SHOWN, Scope
 from profiles.lint.structure import systems_with_one
 from profiles.merging import Contribution, Rule, Setting, contributions_of, merge, rule_for
 from profiles.models import ProfileVersion
@@ -43,12 +44,36 @@ def check_overlaps(document: Document, scope: Scope, report: Report) -> None:
     types = sorted({payload.type for payload in document.payloads if _can_overlap(payload)})
     if not types or not scope.channel_ids:
         return
-    others = _others(types, scope)
     ours = contributions_of(None, document.values, document.values, _slugs(document))
     by_uuid = {payload.uuid: payload for payload in document.payloads}
-    for other in others:
-        _check_single(document, other, report)
-        _check_keys(ours, other, by_uuid, report)
+    found: dict[_Overlap, list[Affected]] = {}
+    for other in _others(types, scope):
+        for overlap in (*_single(document, other), *_keys(ours, other, by_uuid)):
+            found.setdefault(overlap, []).append(other.affected)
+    for overlap, parts in found.items():
+        _report(overlap, _sum(parts), report)
+
+
+@dataclass(frozen=True)
+class _Overlap:
+    """What is said once, of the devices of all systems."""
+
+    level: Level
+    code: str
+    path: Path
+    about: tuple
+    before: str
+    after: str
+
+
+def _sum(parts: list[Affected]) -> Affected:
+    first = sorted(each for part in parts for each in part.first)[:SHOWN]
+    return Affected(sum(part.count for part in parts), parts[0].of, tuple(first))
+
+
+def _report(overlap: _Overlap, devices: Affected, report: Report) -> None:
+    message = f"{overlap.before} on {devices.words}{overlap.after}."
+    report.add(overlap.level, overlap.code, overlap.path, message, devices=devices, **dict(overlap.about))
 
 
 def _can_overlap(payload: Payload) -> bool:
@@ -83,34 +108,29 @@ def _contributions(version: ProfileVersion) -> list[Contribution]:
     return contributions_of(version, values, values, version.profile.payload_slugs)
 
 
-def _check_single(document: Document, other: _Other, report: Report) -> None:
+def _single(document: Document, other: _Other) -> Iterator[_Overlap]:
     theirs = {each.slug for each in other.contributions if each.entry}
     for payload in document.payloads:
         if payload.entry is None or payload.entry.slug not in theirs:
             continue
         if other.system not in systems_with_one(payload.entry):
             continue
-        affected = other.affected
-        message = (
-            f"Only one {payload.entry.label} payload per device: also set by the profile "
-            f"{other.version.profile.name} on {affected.words}."
-        )
-        report.add(Level.ERROR, "also_set_by", payload.path, message, devices=affected, **payload.about)
+        name = other.version.profile.name
+        before = f"Only one {payload.entry.label} payload per device: also set by the profile {name}"
+        yield _Overlap(Level.ERROR, "also_set_by", payload.path, tuple(payload.about.items()), before, "")
 
 
-def _check_keys(ours: list[Contribution], other: _Other, by_uuid: dict, report: Report) -> None:
+def _keys(ours: list[Contribution], other: _Other, by_uuid: dict[str, Payload]) -> Iterator[_Overlap]:
     for setting in merge([*ours, *other.contributions], other.system):
         if setting.rule is Rule.ONE or not _is_between(setting):
             continue
         mine = next(voice.contribution for voice in setting.voices if voice.contribution.source is None)
         payload = by_uuid[mine.uuid]
-        affected = other.affected
-        message = f"{setting.key} is also set by the profile {other.version.profile.name} on {affected.words}"
+        before = f"{setting.key} is also set by the profile {other.version.profile.name}"
         outcome = "nothing tells which one holds" if setting.is_conflict else "the strictest value holds"
-        report.add(
-            Level.WARNING, "conflict" if setting.is_conflict else "combined", (*payload.path, setting.key),
-            f"{message}, to another value: {outcome}.", devices=affected, **payload.about,
-        )  # fmt: skip
+        code = "conflict" if setting.is_conflict else "combined"
+        path, about = (*payload.path, setting.key), tuple(payload.about.items())
+        yield _Overlap(Level.WARNING, code, path, about, before, f", to another value: {outcome}")
 
 
 def _is_between(setting: Setting) -> bool:
