@@ -1,5 +1,6 @@
 """The console's pages of devices, people, identities, authorities, refused messages and the timeline."""
 
+import contextlib
 from datetime import timedelta
 
 from django.contrib import admin
@@ -25,13 +26,14 @@ from devices.console.filters import (
 from devices.console.forms import ReasonForm
 from devices.console.views import DevicePages
 from devices.models import CertificateAuthority, Device, Enrollment, Event, Identity, Person, RejectedMessage
+from devices.redaction import redact
 from devices.rejections import excerpt_context
 from devices.services import revoke_identity
 from devices.timeline import Actor
-from mdm_project import status
+from mdm_project import plist, status
 from mdm_project.console import ConsoleAdmin, LongListAdmin, ReadOnlyAdmin, submitted
 from mdm_project.crypto import CannotDecrypt, unseal
-from mdm_project.errors import EspalierError
+from mdm_project.errors import BadRequest, EspalierError
 from mdm_project.platforms import icon_of, system_words
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
@@ -278,6 +280,9 @@ def _excerpt(message: RejectedMessage) -> str:
         content = unseal(bytes(message.excerpt_encrypted), excerpt_context(message.body_hash))
     except CannotDecrypt as error:
         return f"The message cannot be decrypted: {error.detail}"
+    # What cannot be read is shown as it came: that is what this page is for.
+    with contextlib.suppress(BadRequest):
+        content = plist.dumps(redact(plist.loads(content)))
     return content.decode(errors="backslashreplace")
 
 

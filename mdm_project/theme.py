@@ -103,6 +103,7 @@ COLORS = {
 }
 
 UNFOLD = {
+    "LOGIN": {"form": "mdm_project.sign_in.LimitedAuthenticationForm"},
     "SITE_TITLE": "Espalier",
     "SITE_HEADER": "Espalier",
     "SITE_URL": None,
