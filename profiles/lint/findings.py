@@ -1,7 +1,7 @@
 """What lint says: findings, the devices they concern, and the fixes that a click applies."""
 
 import copy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mdm_project.errors import BadRequest
@@ -73,10 +73,6 @@ class Finding:
     @property
     def key_path(self) -> str:
         return dotted(self.path)
-
-    def facts(self) -> dict:
-        """Return it as JSON takes it."""
-        return asdict(self) | {"path": list(self.path)}
 
 
 @dataclass
