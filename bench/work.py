@@ -39,10 +39,11 @@ def enrollment(run: Run) -> None:
     outcome = drive(Plan(web.port, scripts, run.options.connections, is_scripted=True))
     database, server = used_s(run.stage.postgres_pid()) - database, used_s(web.child.process.pid) - server
     enrolled = Enrollment.objects.filter(key__in=[m.udid for m in members], state=Enrollment.State.ENROLLED)
+    announced = Outbox.objects.filter(kind="enrolled")
     emit(
         "enrollment_storm", identity=MDM_SIGNATURE, devices_per_s=len(members) / outcome.elapsed_s,
         devices=len(members), **latencies(outcome.session_s, "device_"), **latencies(outcome.request_s, "request_"),
-        errors=outcome.errors, enrolled_in_database=enrolled.count(), announced=Outbox.objects.filter(kind="enrolled").count(),
+        errors=outcome.errors, enrolled_in_database=enrolled.count(), announced=announced.count(),
         web_cpu_us=server / outcome.requests * 1e6, database_cpu_us=database / outcome.requests * 1e6,
     )  # fmt: skip
 
