@@ -115,6 +115,8 @@ def make_queued(
     channel = channel or make_channel()
     if isinstance(command, str):
         command = make_command(command)
+    if fields.get("state", QueuedCommand.State.PENDING) not in QueuedCommand.WAITING:
+        fields.setdefault("finished_at", timezone.now())
     queued = QueuedCommand.objects.create(channel=channel, command=command, **fields)
     Command.objects.filter(pk=command.pk).update(target_count=command.targets.count())
     return queued

@@ -74,7 +74,7 @@ def test_an_escrowed_recovery_key_does_not_land_in_the_answer():
     store("responses/SecurityInfo/macOS-13-with-escrowed-PRK.plist")
     content = Answer.objects.get().content
     assert sent["FDE_PersonalRecoveryKeyCMS"]
-    assert content["FDE_PersonalRecoveryKeyCMS"] == "(secret, not kept here)"
+    assert content["FDE_PersonalRecoveryKeyCMS"] == "[redacted]"
 
 
 @pytest.mark.parametrize(
