@@ -9,8 +9,10 @@ from mdm_project import status
 from mdm_project.console import ChoiceFilter, ConsoleAdmin
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
+from profiles.console.assignment_views import AssignmentPages
 from profiles.console.forms import RemovalPolicyForm
 from profiles.console.payload_views import PayloadPages
+from profiles.console.plan_views import PlanPages
 from profiles.console.references import type_label
 from profiles.console.version_views import VersionPages
 from profiles.console.views import ComposerPages
@@ -35,7 +37,7 @@ class ArchivedFilter(ChoiceFilter):
 
 
 @admin.register(Profile)
-class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, ConsoleAdmin):
+class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, AssignmentPages, PlanPages, ConsoleAdmin):
     list_display = ("name_column", "payloads_column", "scope", "version_column", "updated_column")
     list_display_links = None
     list_filter = (ArchivedFilter, "scope", "removal_policy")
@@ -51,7 +53,8 @@ class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, ConsoleAdmin):
     )  # fmt: skip
 
     def get_urls(self):
-        return [*self.version_urls(), *self.composer_urls(), *self.payload_urls(), *super().get_urls()]
+        own = (*self.version_urls(), *self.composer_urls(), *self.payload_urls())
+        return [*own, *self.assignment_urls(), *self.plan_urls(), *super().get_urls()]
 
     def has_delete_permission(self, request, obj=None):
         return False

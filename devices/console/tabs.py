@@ -4,6 +4,7 @@ from django.db.models import Q
 
 from commands.answers import read_message
 from commands.models import Report
+from devices.console.configuration import MAY_SEE, configuration_context
 from devices.console.page import current_identity, live_commands
 from devices.models import (
     Answer,
@@ -21,6 +22,7 @@ COMMANDS = 100
 RAW_REPORTS = 20
 TABS = {
     "overview": "Overview",
+    "configuration": "Configuration",
     "inventory": "Inventory",
     "apps": "Apps",
     "profiles": "Profiles",
@@ -31,7 +33,7 @@ TABS = {
     "raw": "Raw",
 }
 RAW_PERMISSION = "devices.view_raw_reports"
-NEEDED = {"commands": "commands.view_command", "raw": RAW_PERMISSION}
+NEEDED = {"configuration": MAY_SEE, "commands": "commands.view_command", "raw": RAW_PERMISSION}
 
 
 def allowed_tabs(user) -> dict[str, str]:
@@ -100,6 +102,7 @@ def _raw(device: Device, text: str) -> dict:
 
 CONTEXTS = {
     "overview": _overview,
+    "configuration": configuration_context,
     "inventory": _inventory,
     "apps": _apps,
     "profiles": _profiles,

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from commands.schedule import refresh_inventory
 from devices.console import page, sending, tabs
+from devices.console.configuration import ConfigurationPages
 from devices.console.forms import NUMBER, DeviceForm, person_choice
 from devices.models import Channel, Device, Enrollment, Person
 from devices.services import assign_person, set_asset_tag
@@ -19,11 +20,12 @@ from mdm_project.errors import EspalierError
 from mdm_project.platforms import icon_of, system_words
 
 
-class DevicePages:
+class DevicePages(ConfigurationPages):
     """Mixin of the device admin: the device page, its live part, and what is done from it."""
 
     def device_urls(self) -> list:
         return [
+            *self.configuration_urls(),
             self.view_path("people/", self.people_view, "people"),
             self.view_path("<int:pk>/live/", self.live_view, "live"),
             self.view_path("<int:pk>/refresh/", require_POST(self.refresh_view), "refresh"),

@@ -80,6 +80,7 @@ class ComposerPages:
             "may_change": self.has_change_permission(request),
             "may_publish": request.user.has_perm(PUBLISH),
             "may_download": request.user.has_perm(SECRETS) or not has_secrets(composed(profile)),
+            "assignment_count": profile.assignments.visible_to(request.user).count(),
             "revision": profile.draft_revision,
             "address": self.composer_address(profile, uuid),
         }

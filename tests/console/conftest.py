@@ -16,6 +16,7 @@ VIEWING = (
     "enrollment.view_enrollmentprofile",
     "profiles.view_profile",
     "profiles.view_removalpolicy",
+    "profiles.view_assignment",
 )
 OPERATING = (*VIEWING, "commands.add_command", "commands.change_command", "devices.change_device")
 ROLES = {"nobody": (), "viewer": VIEWING, "operator": OPERATING}

@@ -9,9 +9,12 @@ from django.urls import reverse
 from apns.models import PushCertificateRequest
 from commands.models import QueuedCommand
 from devices.models import Device, Event, Identity, RejectedMessage
+from devices.timeline import SYSTEM
 from mdm_project import tokens
+from profiles.plan import plan
 from tests import factories
 from tests.factories import make_staff
+from tests.profiles.assigned import assign, make_group
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "superuser")
 SIGN_IN, NO, YES, DONE, NONE = 302, 403, 200, 302, 404
@@ -81,6 +84,19 @@ TABLE = [
     ("profiles_profile_roll_back", ("composed", "=1"), "POST", (SIGN_IN, NO, NO, NO, NONE)),
     ("profiles_profile_download", ("composed",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("profiles_profile_archive", ("composed",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("profiles_profile_conflicts", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_assignments", ("composed",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_assign", ("composed",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_assign", ("composed",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_assignment", ("assigned", "assignment"), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_unassign", ("assigned", "assignment"), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("profiles_profile_halt", ("assigned", "assignment"), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_profile_step", ("assigned", "assignment", "=advance"), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("profiles_profile_plan", ("plan",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("profiles_profile_plan", ("plan",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_device_configuration", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_effective", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_retry_configuration", ("device",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("profiles_removalpolicy_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("profiles_removalpolicy_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("mdm_project_user_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
@@ -118,11 +134,15 @@ def rows(db) -> dict:
     )
     request = PushCertificateRequest.objects.create(csr_pem="csr", key_encrypted=b"", key_hash=digest)
     token, _text = tokens.create_token(make_staff(is_superuser=True), "script")
+    assigned = factories.make_profile(name="Assigned")
+    assignment = assign(assigned, make_group(channel))
+    change = {"kind": "change_assignment", "assignment": assignment.pk, "fields": {"priority": 1}}
     return {
         "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
         "authority": identity.authority_id, "rejected": rejected.pk, "request": request.pk, "token": token.pk,
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
         "profile": factories.make_enrollment_profile().pk, "composed": factories.make_profile().pk,
+        "assigned": assigned.pk, "assignment": assignment.pk, "plan": plan(change, actor=SYSTEM).token,
     }  # fmt: skip
 
 

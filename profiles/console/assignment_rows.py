@@ -1,0 +1,99 @@
+"""Assignments as the console lists them: how far their devices are, and how far their rollout is."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from mdm_project.status import Status
+from profiles.models import Assignment, Profile
+
+State = Assignment.RolloutState
+ROLLOUT = {
+    State.RUNNING: Status("Rollout runs", "info", "trending_up"),
+    State.HALTED: Status("Halted", "attn", "pause_circle"),
+    State.DONE: Status("Rolled out", "ok", "check_circle"),
+    State.ROLLED_BACK: Status("Rolled back", "attn", "undo"),
+}
+OFF = Status("Off", "wait", "radio_button_unchecked", "It is kept and means nothing.")
+STEPS = {
+    State.RUNNING: ("advance", "halt", "roll_back"),
+    State.HALTED: ("resume", "roll_back"),
+    State.DONE: ("roll_back",),
+}
+
+# A failure counts while it is tried again, as it does for halting a rollout.
+_COUNTS = """
+SELECT d.assignment_id, count(*),
+       count(*) FILTER (WHERE s.state = 3 AND s.version_id = d.version_id),
+       count(*) FILTER (WHERE s.state = 4 AND s.version_id = d.version_id),
+       count(*) FILTER (WHERE s.state IN (1, 2) AND s.version_id = d.version_id)
+FROM profiles_desireditem d
+LEFT JOIN profiles_itemstatus s ON s.channel_id = d.channel_id AND s.identifier = d.identifier
+WHERE d.assignment_id = ANY(%s) GROUP BY d.assignment_id"""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Channels that should have the profile by an assignment, and how far they are."""
+
+    wanted: int = 0
+    verified: int = 0
+    failed: int = 0
+    under_way: int = 0
+
+    @property
+    def pending(self) -> int:
+        return self.wanted - self.verified - self.failed - self.under_way
+
+    @property
+    def parts(self) -> list[tuple[str, str, int, str]]:
+        """Return (words, tone, number, share of the bar in percent) of each part that is not empty."""
+        parts = (
+            ("verified", "ok", self.verified),
+            ("under way", "info", self.under_way),
+            ("failed", "bad", self.failed),
+            ("pending", "wait", self.pending),
+        )
+        return [(words, tone, number, f"{100 * number / self.wanted:.2f}") for words, tone, number in parts if number]
+
+    @property
+    def is_moving(self) -> bool:
+        return bool(self.under_way or self.pending)
+
+
+@dataclass(frozen=True)
+class AssignmentRow:
+    assignment: Assignment
+    counts: Counts
+
+    @property
+    def status(self) -> Status | None:
+        if not self.assignment.is_enabled:
+            return OFF
+        status = ROLLOUT.get(self.assignment.rollout_state)
+        return status and status.because(self.assignment.halt_reason)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return STEPS.get(self.assignment.rollout_state, ()) if self.assignment.is_enabled else ()
+
+    @property
+    def stages(self) -> list[tuple[int, str]]:
+        """Return (percent, past | now | next) of each stage."""
+        at = self.assignment.stage if self.assignment.rollout_state in (State.RUNNING, State.HALTED) else None
+        if at is None:
+            word = "past" if self.assignment.rollout_state == State.DONE else "next"
+            return [(percent, word) for percent in self.assignment.stages]
+        words = ["past"] * at + ["now"] + ["next"] * len(self.assignment.stages)
+        return list(zip(self.assignment.stages, words, strict=False))
+
+
+def rows_of(profile: Profile, user) -> list[AssignmentRow]:
+    """Return the assignments of a profile that somebody may see, the one that decides first; four statements."""
+    joined = ("version", "rollout_version", "previous_version")
+    visible = profile.assignments.visible_to(user).select_related(*joined).prefetch_related("include", "exclude")
+    assignments = list(visible.order_by("-priority", "id"))
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [[assignment.pk for assignment in assignments]])
+        counts = {row[0]: Counts(*row[1:]) for row in cursor}
+    return [AssignmentRow(each, counts.get(each.pk, Counts())) for each in assignments]

@@ -1,0 +1,292 @@
+"""Assigning profiles in the console: the form, the plan, applying it, rollouts, and how far a device is."""
+
+import re
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from devices.models import InstalledProfile
+from profiles.desired import recompute_desired
+from profiles.models import Assignment, DesiredItem, ItemStatus, Plan, Profile
+from tests import factories
+from tests.console.pages import page_of, statements, text_of
+from tests.factories import make_channel
+from tests.profiles.assigned import assign, fill, make_channels, make_group, make_profile
+
+State = ItemStatus.State
+
+
+def address(name: str, *args) -> str:
+    return reverse(f"admin:profiles_profile_{name}", args=args)
+
+
+def plan_of(response) -> str:
+    """Return where a form led, which has to be a plan."""
+    assert response.status_code == 302, text_of(response)
+    assert "/plans/" in response["Location"], response["Location"]
+    return response["Location"]
+
+
+FORM = {"failure_threshold_percent": "5", "priority": "0"}
+
+
+def words(page: str) -> str:
+    """Return a page as one line without tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+@pytest.fixture
+def profile(db) -> Profile:
+    return make_profile(name="Welcome")
+
+
+# Assigning
+
+
+def test_a_profile_is_assigned_through_a_plan_that_names_the_devices(console, profile):
+    one, two = make_channels(2)
+    group, without = make_group(one, two, name="Sales"), make_group(two, name="Loaned")
+    body = FORM | {"include": [group.pk], "exclude": [without.pk], "stages": ""}
+    where = plan_of(console.post(address("assign", profile.pk), body))
+
+    shown = words(text_of(console.get(where)))
+    assert "Assign “Welcome”" in shown and "in “Sales”" in shown and "Apply to 1 device" in shown
+    assert one.device.serial_number in shown and two.device.serial_number not in shown
+    assert not Assignment.objects.exists()
+
+    done = console.post(where, follow=True)
+    assert done.redirect_chain[-1][0] == address("assignments", profile.pk)
+    assert "Applied: 1 gained, 0 changed, 0 lost." in text_of(done)
+    assert list(DesiredItem.objects.values_list("channel_id", flat=True)) == [one.pk]
+
+
+def test_a_plan_that_no_longer_holds_changes_nothing_and_is_made_anew(console, profile):
+    one, two = make_channels(2)
+    group = make_group(one, name="Sales")
+    where = plan_of(console.post(address("assign", profile.pk), FORM | {"include": [group.pk]}))
+    fill(group, one, two)
+    shown = words(text_of(console.post(where)))
+    assert "the plan is out of date" in shown and "Make the plan anew" in shown
+    assert not Assignment.objects.exists()
+
+    again = plan_of(console.post(where, {"again": "1"}))
+    assert again != where
+    console.post(again)
+    assert DesiredItem.objects.count() == 2
+    assert "It was applied" in words(text_of(console.get(again)))
+
+
+def test_what_the_form_refuses_is_said_at_the_field(console, profile):
+    group = make_group()
+    for body, said in (
+        ({}, "Choose at least one group that gets it."),
+        ({"include": [group.pk], "exclude": [group.pk]}, "is to get it and not to get it."),
+        ({"include": [group.pk], "stages": "50, 10, 100"}, "Stages are percentages that rise and end with 100."),
+        ({"include": [group.pk], "stages": "a few"}, "Write whole percentages"),
+        ({"include": [group.pk], "version": "7"}, "7 is not one of the available choices."),
+    ):
+        response = console.post(address("assign", profile.pk), FORM | body)
+        assert (response.status_code, said in words(text_of(response))) == (200, True), said
+    assert not Plan.objects.exists()
+
+
+def test_only_what_was_changed_of_an_assignment_is_planned(console, profile):
+    (one,) = make_channels(1)
+    assignment = assign(profile, make_group(one), stages=[10, 100])
+    other = make_group(one, name="Others")
+    form = console.get(address("assignment", profile.pk, assignment.pk)).context["form"]
+    stored = {field.name: field.value() for field in form if field.value() is not None}
+    body = stored | {"is_enabled": "on"}
+    unchanged = console.post(address("assignment", profile.pk, assignment.pk), body, follow=True)
+    assert "Nothing was changed." in text_of(unchanged)
+
+    body |= {"exclude": [other.pk], "priority": "3"}
+    where = plan_of(console.post(address("assignment", profile.pk, assignment.pk), body))
+    assert Plan.objects.get().change["fields"] == {"exclude": [other.pk], "priority": 3}
+    console.post(where)
+    assignment.refresh_from_db()
+    assert assignment.priority == 3
+
+
+def test_an_assignment_is_ended_through_a_plan_that_says_who_loses_it(console, profile):
+    (one,) = make_channels(1)
+    assignment = assign(profile, make_group(one))
+    recompute_desired()
+    where = plan_of(console.post(address("unassign", profile.pk, assignment.pk)))
+    shown = words(text_of(console.get(where)))
+    assert "its assignment ends or is switched off" in shown and one.device.serial_number in shown
+    done = console.post(where, follow=True)
+    assert done.redirect_chain[-1][0] == address("assignments", profile.pk)
+    assert not DesiredItem.objects.exists()
+    assert "End an assignment of “Welcome”" in words(text_of(console.get(where)))
+
+
+def test_a_plan_warns_of_what_lint_has_against_the_devices_it_reaches(console, profile):
+    phone = make_channel()
+    where = plan_of(console.post(address("assign", profile.pk), FORM | {"include": [make_group(phone).pk]}))
+    shown = words(text_of(console.get(where)))
+    assert "Lint of what is sent" in shown and "1 of 1 device" in shown
+
+
+# Rollouts
+
+
+def test_a_rollout_goes_on_halts_resumes_and_is_rolled_back(console, profile):
+    channels = make_channels(12)
+    assignment = assign(profile, make_group(*channels), stages=[50, 100])
+    recompute_desired()
+    page = words(text_of(console.get(address("assignments", profile.pk))))
+    assert "Rollout runs" in page and "50%" in page and "Next stage…" in page and "Resume…" not in page
+
+    console.post(address("halt", profile.pk, assignment.pk), {"note": "calls from Lyon"})
+    page = words(text_of(console.get(address("assignments", profile.pk))))
+    assert "Halted: calls from Lyon" in page and "Next stage…" not in page
+    for step, state in (
+        ("resume", "running"),
+        ("advance", "running"),
+        ("advance", "done"),
+        ("roll_back", "rolled_back"),
+    ):
+        where = plan_of(console.post(address("step", profile.pk, assignment.pk, step)))
+        console.post(where)
+        assignment.refresh_from_db()
+        assert assignment.rollout_state == state
+    assert not DesiredItem.objects.exists()
+
+
+def test_a_step_that_a_rollout_cannot_take_is_refused_in_words(console, profile):
+    assignment = assign(profile, make_group())
+    response = console.post(address("step", profile.pk, assignment.pk, "advance"), follow=True)
+    assert "This rollout is to all at once, not running" in text_of(response)
+    assert console.post(address("step", profile.pk, assignment.pk, "jump")).status_code == 404
+
+
+def test_the_list_counts_how_far_the_devices_are(console, profile):
+    channels = make_channels(4)
+    assignment = assign(profile, make_group(*channels))
+    recompute_desired()
+    version = profile.versions.get()
+    for channel, state in zip(channels, (State.VERIFIED, State.FAILED, State.SENT), strict=False):
+        ItemStatus.objects.create(
+            channel=channel, identifier=profile.identifier, profile=profile, version=version, state=state
+        )
+    page = words(text_of(console.get(address("assignments", profile.pk))))
+    assert "1 of 4 verified 1 under way" in page and "1 failed" in page and "1 pending" in page
+    few = statements(console, address("assignments", profile.pk))
+    for _ in range(3):
+        assign(profile, make_group(*channels))
+    assert statements(console, address("assignments", profile.pk)) == few
+    assert assignment.pk
+
+
+def test_conflicts_name_both_profiles_and_the_devices(console):
+    assert "No conflicts" in text_of(console.get(address("conflicts")))
+    (one,) = [factories.make_channel(device=factories.make_device("macos", name="Studio"))]
+    group = make_group(one)
+    for name, text in (("First", "one"), ("Second", "two")):
+        assign(make_profile(text, name=name), group)
+    recompute_desired()
+    page = words(text_of(console.get(address("conflicts"))))
+    assert "LoginwindowText" in page and "First v1" in page and "Second v1" in page and "Studio" in page
+
+
+# Configuration of a device
+
+
+def test_the_configuration_tab_says_how_far_each_profile_is_and_why_it_is_meant(console, profile):
+    (one,) = make_channels(1)
+    assign(profile, make_group(name="Lyon"), make_group(one, name="Sales"))
+    recompute_desired()
+    page = words(text_of(console.get(page_of(one.device), {"tab": "configuration"})))
+    assert "Pending" in page and "Welcome v1" in page and "Not yet queued." in page
+    assert "because it is in “Sales”" in page and "Lyon" not in page
+
+
+def test_the_configuration_follows_by_itself_and_is_silent_while_nothing_changes(console, profile):
+    (one,) = make_channels(1)
+    assign(profile, make_group(one))
+    recompute_desired()
+    poll = reverse("admin:devices_device_configuration", args=[one.device_id])
+    first = console.get(poll)
+    version = first.context["configuration_version"]
+    assert console.get(poll, {"version": version}).status_code == 204
+    ItemStatus.objects.create(
+        channel=one,
+        identifier=profile.identifier,
+        profile=profile,
+        version=profile.versions.get(),
+        state=State.VERIFIED,
+    )
+    later = console.get(poll, {"version": version})
+    assert "Verified" in text_of(later) and "every 20s" in text_of(later)
+
+
+def test_what_failed_is_retried_from_the_device(console, profile):
+    (one,) = make_channels(1)
+    assign(profile, make_group(one))
+    recompute_desired()
+    item = ItemStatus.objects.create(
+        channel=one, identifier=profile.identifier, profile=profile, version=profile.versions.get(),
+        state=State.FAILED, error="No Wi-Fi.", attempts=5, is_stopped=True,
+    )  # fmt: skip
+    page = text_of(console.get(page_of(one.device), {"tab": "configuration"}))
+    assert "No Wi-Fi.; stopped after 5 of 5 attempts" in page and "Retry all that failed" in page
+    retry = reverse("admin:devices_device_retry_configuration", args=[one.device_id])
+    done = console.post(retry, {"item": item.pk}, follow=True)
+    assert "1 profile to be tried again." in text_of(done)
+    item.refresh_from_db()
+    assert (item.is_stopped, item.attempts) == (False, 0)
+    ItemStatus.objects.update(state=State.VERIFIED)
+    assert "Nothing failed or waits" in text_of(console.post(retry, follow=True))
+
+
+def test_profiles_that_are_not_ours_are_explained(console):
+    channel = make_channel()
+    InstalledProfile.objects.create(
+        device=channel.device, channel=channel, identifier="com.example.hand", display_name="By hand",
+        is_managed=False, reported_at=timezone.now(),
+    )  # fmt: skip
+    page = words(text_of(console.get(page_of(channel.device), {"tab": "configuration"})))
+    assert "Installed, but not by Espalier" in page and "By hand" in page and "Can be removed by:" in page
+
+
+def test_effective_values_are_shown_with_where_they_come_from(console, profile):
+    channel = make_channel(device=factories.make_device("macos"))
+    assign(profile, make_group(channel))
+    recompute_desired()
+    address_of_page = reverse("admin:devices_device_effective", args=[channel.device_id])
+    for response in (console.get(address_of_page), console.get(address_of_page, headers={"HX-Request": "true"})):
+        page = words(text_of(response))
+        assert "LoginwindowText" in page and "one" in page and "Welcome" in page and "(not there yet)" in page
+
+
+def test_the_configuration_takes_as_many_statements_whatever_is_meant(console, profile):
+    (one,) = make_channels(1)
+    assign(profile, make_group(one))
+    recompute_desired()
+    few = statements(console, page_of(one.device), tab="configuration")
+    for number in range(3):
+        assign(make_profile(name=f"More {number}"), make_group(one))
+    recompute_desired()
+    assert statements(console, page_of(one.device), tab="configuration") == few
+
+
+def test_who_may_not_see_profiles_has_no_configuration_tab(client, db):
+    channel = make_channel()
+    client.force_login(factories.make_staff("devices.view_device"))
+    assert client.get(page_of(channel.device), {"tab": "configuration"}).status_code == 403
+    assert "tab=configuration" not in text_of(client.get(page_of(channel.device)))
+
+
+def test_a_plan_may_be_looked_at_but_not_applied_without_the_permission_of_its_change(client, profile):
+    boss = factories.make_staff(is_superuser=True)
+    client.force_login(boss)
+    where = plan_of(client.post(address("assign", profile.pk), FORM | {"include": [make_group(make_channel()).pk]}))
+    client.force_login(factories.make_staff("profiles.view_profile", "devices.view_device"))
+    page = text_of(client.get(where))
+    assert "profiles.add_assignment" in page and 'aria-disabled="true"' in page
+    assert client.post(where).status_code == 403
+    client.force_login(factories.make_staff("profiles.view_profile"))
+    assert client.get(where).status_code == 403
+    assert not Assignment.objects.exists()
