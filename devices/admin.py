@@ -24,7 +24,9 @@ from devices.console.filters import (
     PushFilter,
 )
 from devices.console.forms import ReasonForm
+from devices.console.groups_filters import GroupFilter, TagFilter
 from devices.console.views import DevicePages
+from devices.group_admin import CustomAttributeAdmin, GroupAdmin, TagAdmin  # noqa: F401 (registers them)
 from devices.models import CertificateAuthority, Device, Enrollment, Event, Identity, Person, RejectedMessage
 from devices.redaction import redact
 from devices.rejections import excerpt_context
@@ -56,11 +58,12 @@ class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
     list_display_links = None
     list_filter = (
         "platform", OSMajorFilter, EnrollmentStateFilter, "is_supervised", LastSeenFilter, CommandsFilter, PushFilter,
+        GroupFilter, TagFilter,
     )  # fmt: skip
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"
     ordering = ("name", "id")
-    actions = ("refresh_inventory", "send_command")
+    actions = ("refresh_inventory", "send_command", "add_to_group")
     empty_title = "No devices yet"
     empty_text = "Open an enrollment profile under Enrollment and show its QR code to a device, or open its link there."
     csv_columns = (

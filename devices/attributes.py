@@ -103,6 +103,42 @@ def set_tags(device: Device, names: Iterable[str], *, actor: Actor) -> None:
 
 
 @transaction.atomic
+def rename_tag(tag: Tag, name: str, *, actor: Actor) -> Tag:
+    """Change a tag's word; raise Conflict when it is taken, or when rules use the old one."""
+    tag = Tag.objects.select_for_update().get(pk=tag.pk)
+    (name,) = _checked_tags([name])
+    if name == tag.name:
+        return tag
+    _refuse_in_rules(tag)
+    before, tag.name = tag.name, name
+    try:
+        with transaction.atomic():
+            tag.save(update_fields=["name"])
+    except IntegrityError as error:
+        raise Conflict(f"there is a tag {name} already", fields={"name": "is taken"}) from error
+    record_event("tag_renamed", f"tag {before} is now called {name}", actor=actor.name)
+    tell_changed(tag.devices.order_by("id").values_list("id", flat=True))
+    return tag
+
+
+@transaction.atomic
+def delete_tag(tag: Tag, *, actor: Actor) -> None:
+    """Delete a tag and take it off all devices; raise Conflict when rules use it."""
+    tag = Tag.objects.select_for_update().get(pk=tag.pk)
+    _refuse_in_rules(tag)
+    record_event("tag_deleted", f"tag {tag.name} deleted", actor=actor.name)
+    remove_tags(list(tag.devices.order_by("id").values_list("id", flat=True)), [tag.name], actor=actor)
+    tag.delete()
+
+
+def _refuse_in_rules(tag: Tag) -> None:
+    smart = Group.objects.filter(kind=Group.Kind.SMART).order_by("id")
+    users = [group.name for group in smart if mentions(group.rule, "tag", value=tag.name)]
+    if users:
+        raise Conflict(f"{tag.name} is used by the rule of group {', '.join(users)}")
+
+
+@transaction.atomic
 def add_tags(device_ids: Iterable[int], names: Iterable[str], *, actor: Actor) -> int:
     """Put tags on devices; return how many devices did not have them all."""
     names = _checked_tags(names)

@@ -28,6 +28,7 @@ NAVIGATION = [
         "items": [
             {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index")},
             _item("Devices", "devices", "devices_device_changelist", "devices.view_device"),
+            _item("Groups", "category", "devices_group_changelist", "devices.view_group"),
             _item("Profiles", "tune", "profiles_profile_changelist", "profiles.view_profile"),
             _item("Commands", "terminal", "commands_command_changelist", "commands.view_command"),
             _item(
@@ -54,6 +55,13 @@ NAVIGATION = [
                 "rule",
                 "profiles_removalpolicy_changelist",
                 "profiles.view_removalpolicy",
+            ),
+            _item("Tags", "sell", "devices_tag_changelist", "devices.view_tag"),
+            _item(
+                "Custom attributes",
+                "data_object",
+                "devices_customattribute_changelist",
+                "devices.view_customattribute",
             ),
             _item("People", "person", "devices_person_changelist", "devices.view_person"),
             _item("Timeline", "history", "devices_event_changelist", "devices.view_event"),

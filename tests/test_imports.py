@@ -32,6 +32,7 @@ INTERFACES = frozenset(
         "insight_api",
         "insight_serializers",
         "profile_api",
+        "group_admin",
         "group_api",
         "group_serializers",
         "console",

@@ -1,4 +1,5 @@
-"""What the device list does to many devices at once: refresh their inventory, send them a command.
+"""What the device list does to many devices at once: refresh their inventory, send them a command, put them in
+a group.
 
 The selection arrives as a queryset (chosen rows, or everything that matches the filters). Sending shows the number and
 asks for confirmation; what loses data wants that number typed.
@@ -11,19 +12,25 @@ from django.http import HttpResponseRedirect
 
 from commands.schedule import refresh_inventory
 from devices.console import sending
+from devices.console.groups_forms import StaticGroupForm
+from devices.groups import add_members
 from devices.models import Channel, Device
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
+
+CHANGE_GROUP = "devices.change_group"
 
 
 class BulkActions:
     """Mixin of the device admin: the actions of its list."""
 
     def get_actions(self, request):
-        actions = super().get_actions(request)
-        if request.user.has_perm(sending.MAY_SEND):
-            return actions
-        return {name: action for name, action in actions.items() if name not in ("refresh_inventory", "send_command")}
+        actions, refused = super().get_actions(request), set()
+        if not request.user.has_perm(sending.MAY_SEND):
+            refused |= {"refresh_inventory", "send_command"}
+        if not request.user.has_perm(CHANGE_GROUP):
+            refused.add("add_to_group")
+        return {name: action for name, action in actions.items() if name not in refused}
 
     @admin.action(description="Refresh inventory")
     def refresh_inventory(self, request, queryset):
@@ -71,6 +78,37 @@ class BulkActions:
         return self.page(
             request, "console/device/bulk_form.html", {**context, "form": form, "name": name, "title": form.title}
         )
+
+    @admin.action(description="Add to a group…")
+    def add_to_group(self, request, queryset):
+        """Let staff choose a static group, and put the chosen devices into it."""
+        if not request.user.has_perm(CHANGE_GROUP):
+            raise PermissionDenied
+        devices = _plain(queryset, request.user)
+        form = StaticGroupForm(request.POST if "confirmed" in request.POST else None)
+        back = f"{request.path}?{request.GET.urlencode()}"
+        if form.is_bound and form.is_valid():
+            group = form.cleaned_data["group"]
+            try:
+                shift = add_members(group, devices.values_list("pk", flat=True), actor=Actor.staff(request.user))
+            except EspalierError as error:
+                form.add_error(None, error.detail)
+            else:
+                messages.success(request, f"{len(shift.joined)} devices added to {group}.")
+                return HttpResponseRedirect(back)
+        number = devices.count()
+        context = {
+            "title": "Add to a group",
+            "form": form,
+            "number": number,
+            "enrolled": number,
+            "some": list(devices.order_by("name", "id")[:12]),
+            "ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "back": back,
+        }
+        return self.page(request, "console/group/bulk_form.html", context)
 
 
 def _plain(queryset, user):

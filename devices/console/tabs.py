@@ -5,6 +5,7 @@ from django.db.models import Q
 from commands.answers import read_message
 from commands.models import Report
 from devices.console.configuration import MAY_SEE, configuration_context
+from devices.console.groups_device import groups_context
 from devices.console.page import current_identity, live_commands
 from devices.models import (
     Answer,
@@ -23,6 +24,7 @@ RAW_REPORTS = 20
 TABS = {
     "overview": "Overview",
     "configuration": "Configuration",
+    "groups": "Groups",
     "inventory": "Inventory",
     "apps": "Apps",
     "profiles": "Profiles",
@@ -33,7 +35,12 @@ TABS = {
     "raw": "Raw",
 }
 RAW_PERMISSION = "devices.view_raw_reports"
-NEEDED = {"configuration": MAY_SEE, "commands": "commands.view_command", "raw": RAW_PERMISSION}
+NEEDED = {
+    "configuration": MAY_SEE,
+    "groups": "devices.view_group",
+    "commands": "commands.view_command",
+    "raw": RAW_PERMISSION,
+}
 
 
 def allowed_tabs(user) -> dict[str, str]:
@@ -103,6 +110,7 @@ def _raw(device: Device, text: str) -> dict:
 CONTEXTS = {
     "overview": _overview,
     "configuration": configuration_context,
+    "groups": groups_context,
     "inventory": _inventory,
     "apps": _apps,
     "profiles": _profiles,

@@ -11,6 +11,7 @@ from commands.schedule import refresh_inventory
 from devices.console import page, sending, tabs
 from devices.console.configuration import ConfigurationPages
 from devices.console.forms import NUMBER, DeviceForm, person_choice
+from devices.console.groups_device import label_fields, save_labels
 from devices.models import Channel, Device, Enrollment, Person
 from devices.services import assign_person, set_asset_tag
 from devices.timeline import Actor
@@ -147,23 +148,24 @@ class DevicePages(ConfigurationPages):
         return self.dialog(request, "console/device/command_form.html", context)
 
     def edit_view(self, request, pk):
-        """Change the asset tag and the person of a device."""
+        """Change what staff say of a device: asset tag, person, tags, custom attributes."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         device = page.find_device(request.user, pk)
         person = person_choice(device.person) if device.person else ""
         initial = {"asset_tag": device.asset_tag, "person": person}
         form = DeviceForm(submitted(request)[0], initial=initial, people_url=self.route("people"))
+        form.fields |= label_fields(device)
         address = self.route("change", device.pk)
         if request.method == "POST" and form.is_valid():
             actor = Actor.staff(request.user)
             try:
-                set_asset_tag(device, form.cleaned_data["asset_tag"], actor=actor)
-                assign_person(device, form.cleaned_data["person"], actor=actor)
+                if save_labels(device, form, actor=actor):
+                    set_asset_tag(device, form.cleaned_data["asset_tag"], actor=actor)
+                    assign_person(device, form.cleaned_data["person"], actor=actor)
+                    return self.done(request, "Saved.", address, reload=True)
             except EspalierError as error:
                 form.add_error(None, error.detail)
-            else:
-                return self.done(request, "Saved.", address, reload=True)
         context = {"title": f"Edit {device}", "form": form, "device": device, "back": address, "button": "Save"}
         return self.dialog(request, "console/device/edit.html", context)
 

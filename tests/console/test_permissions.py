@@ -8,7 +8,9 @@ from django.urls import reverse
 
 from apns.models import PushCertificateRequest
 from commands.models import QueuedCommand
-from devices.models import Device, Event, Identity, RejectedMessage
+from devices.attributes import define_attribute
+from devices.groups import create_group
+from devices.models import Device, Event, Identity, RejectedMessage, Tag
 from devices.timeline import SYSTEM
 from mdm_project import tokens
 from profiles.plan import plan
@@ -18,6 +20,7 @@ from tests.profiles.assigned import assign, make_group
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "superuser")
 SIGN_IN, NO, YES, DONE, NONE = 302, 403, 200, 302, 404
+RULE = {"fact": "platform", "is": "is", "value": "ios"}
 
 # name of the page, its arguments, method, answers in the order of ROLES.
 TABLE = [
@@ -99,6 +102,28 @@ TABLE = [
     ("devices_device_retry_configuration", ("device",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("profiles_removalpolicy_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("profiles_removalpolicy_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_group_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_group_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_group_change", ("smart",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_group_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_group_add", (), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_group_edit", ("smart",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_group_edit", ("smart",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_group_preview", (), "POST", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_group_pick", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_group_members_add", ("static",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_group_members_add", ("static",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_group_members_remove", ("static",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_group_why", ("smart",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_group_delete", ("static",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_tag_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_tag_change", ("tag",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_tag_add", (), "GET", (SIGN_IN, NO, NO, NO, NO)),
+    ("devices_tag_delete", ("tag",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_customattribute_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_customattribute_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_customattribute_change", ("attribute",), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_customattribute_delete", ("attribute",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("mdm_project_user_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("mdm_project_user_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("auth_group_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
@@ -141,6 +166,9 @@ def rows(db) -> dict:
         "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
         "authority": identity.authority_id, "rejected": rejected.pk, "request": request.pk, "token": token.pk,
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
+        "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
+        "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
+        "attribute": define_attribute("cost", actor=SYSTEM).pk,
         "profile": factories.make_enrollment_profile().pk, "composed": factories.make_profile().pk,
         "assigned": assigned.pk, "assignment": assignment.pk, "plan": plan(change, actor=SYSTEM).token,
     }  # fmt: skip
