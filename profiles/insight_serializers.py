@@ -11,7 +11,7 @@ from profiles.lint.findings import Affected, Fix
 from profiles.merging import Outcome, Rule, Setting, State
 from profiles.models import RemovalPolicy
 from profiles.removal import Exemption, Explanation, Origin, Removable
-from profiles.serializers import ABOUT_CONTENT
+from profiles.serializers import ABOUT_CONTENT, ImportedProfileSerializer
 
 
 def _one_of(words, **options) -> serializers.CharField:
@@ -76,6 +76,13 @@ class LintSerializer(serializers.Serializer):
     def answer(findings: list[Finding], device_count: int) -> dict:
         counts = {str(level): sum(each.level is level for each in findings) for level in Level}
         return {"counts": counts, "devices": device_count, "findings": FindingSerializer(findings, many=True).data}
+
+
+class ImportAnswerSerializer(ImportedProfileSerializer):
+    lint = LintSerializer(help_text="what is to be said of the imported draft")
+
+    class Meta(ImportedProfileSerializer.Meta):
+        fields = [*ImportedProfileSerializer.Meta.fields, "lint"]
 
 
 # Effective configuration and conflicts

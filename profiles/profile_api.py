@@ -18,6 +18,8 @@ from profiles import filters, serializers
 from profiles.composing import change_profile, create_profile
 from profiles.diff import diff
 from profiles.importing import import_profile
+from profiles.insight_serializers import ImportAnswerSerializer, LintSerializer
+from profiles.lint import lint
 from profiles.masking import has_secrets, restore
 from profiles.models import Profile, ProfileVersion
 from profiles.removal_passwords import reveal_removal_password
@@ -114,13 +116,15 @@ class ImportProfile(ProfileView):
         summary="Import a .mobileconfig",
         parameters=[OpenApiParameter("keep_identifiers", bool, description="keep identifiers and UUIDs of the file")],
         request={"multipart/form-data": serializers.UploadSerializer},
-        responses={201: serializers.ImportedProfileSerializer},
+        responses={201: ImportAnswerSerializer},
     )
     def post(self, request):
         data = self.read(serializers.UploadSerializer)["file"].read()
         keeps = is_set(request, "keep_identifiers")
         profile, warnings = import_profile(data, keep_identifiers=keeps, actor=actor_of(request))
-        return self.detail(profile.pk, status=201, warnings=warnings)
+        # Nobody has it yet, so there are no devices to look at.
+        findings = LintSerializer.answer(lint(profile.draft, profile), 0)
+        return self.detail(profile.pk, status=201, warnings=warnings, lint=findings)
 
 
 class ServesOneType(BaseContentNegotiation):

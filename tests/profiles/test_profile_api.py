@@ -183,6 +183,21 @@ def test_what_is_no_profile_gives_400(caller, data):
     assert not Profile.objects.exists()
 
 
+def test_an_import_says_what_lint_finds(caller):
+    passcode = {
+        "PayloadType": "com.apple.mobiledevice.passwordpolicy",
+        "PayloadVersion": 1,
+        "PayloadIdentifier": "com.example.passcode",
+        "PayloadUUID": "8C00BA85-7AC9-4557-8A89-39C1F384F9A0",
+        "minLength": 99,
+    }
+    answer = caller.upload("profiles/import/", factories.mobileconfig(PayloadContent=[passcode]))
+    lint = answer.json()["lint"]
+    assert answer.status_code == 201
+    assert lint["counts"]["error"] == 1
+    assert any("minLength" in finding["path"] for finding in lint["findings"])
+
+
 def test_an_import_without_a_file_or_as_json_is_refused(caller):
     assert list(caller.client.post(f"{ROOT}profiles/import/", {}, format="multipart").json()["fields"]) == ["file"]
     assert caller.post("profiles/import/", {}).status_code == 415
