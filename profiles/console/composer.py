@@ -205,14 +205,17 @@ class PayloadForm:
         return [self._shown(problem) for problem in catalogue.validate(self.entry, value)]
 
     def _shown(self, problem: Problem) -> Shown:
-        anchor = ""
-        for length in range(len(problem.path), 0, -1):
-            path = problem.path[:length]
-            place = self.places.get(path) or (_stored_place(self.keys, self.tree, path) if not self.places else None)
+        return Shown(problem.message, problem.key_path, self.anchor_to(problem.path), problem.level)
+
+    def anchor_to(self, path: Path) -> str:
+        """Return the id of the field at a key path, or of the nearest one around it; "" where there is none."""
+        for length in range(len(path), 0, -1):
+            place = self.places.get(path[:length])
+            if place is None and not self.places:
+                place = _stored_place(self.keys, self.tree, path[:length])
             if place is not None:
-                anchor = anchor_of(place)
-                break
-        return Shown(problem.message, problem.key_path, anchor, problem.level)
+                return anchor_of(place)
+        return ""
 
     def preview(self) -> str:
         """Return the payload as a property list to look at, secrets and data by words."""

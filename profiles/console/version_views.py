@@ -14,6 +14,7 @@ from profiles.console.forms import ImportForm, NoteForm
 from profiles.content import payloads_of
 from profiles.diff import diff
 from profiles.importing import import_profile
+from profiles.lint import scope_of_profile
 from profiles.models import Profile
 from profiles.rendering import composed, download
 from profiles.unwrapping import MAX_FILE_BYTES
@@ -21,6 +22,7 @@ from profiles.versions import latest_version, publish, roll_back, version_of
 
 MOBILECONFIG = "application/x-apple-aspen-config"
 DRAFT = "draft"
+VIEW_DEVICE = "devices.view_device"
 
 
 class VersionPages:
@@ -65,12 +67,14 @@ class VersionPages:
         profile = find_profile(request.user, pk)
         form, latest = NoteForm(submitted(request)[0]), latest_version(profile)
         number = latest.number + 1 if latest else 1
+        is_planned = request.user.has_perm(VIEW_DEVICE) and profile.assignments.filter(is_enabled=True).exists()
         changes = diff(latest.content, composed(profile)) if latest else []
         context = {
             "title": f"Publish version {number}",
             "form": form,
             "back": self.route("change", profile.pk),
-            "button": "Publish",
+            "button": "Show the plan" if is_planned else "Publish",
+            "reached": scope_of_profile(profile).device_count if is_planned else None,
             "latest": latest,
             "profile": profile,
             "changes": words_of_changes(changes, latest.content, composed(profile)) if latest else [],
@@ -78,6 +82,9 @@ class VersionPages:
         }
         if request.method == "POST" and form.is_valid():
             try:
+                if is_planned:
+                    note = form.cleaned_data["note"]
+                    return self.show_plan(request, {"kind": "publish", "profile": profile.pk, "note": note})
                 version = publish(profile, Actor.staff(request.user), form.cleaned_data["note"])
                 message = f"{profile.name} published as version {version.number}."
                 return self.done(request, message, self.route("change", profile.pk), reload=True)

@@ -22,6 +22,7 @@ from profiles.console.composer import PayloadForm, form_of, listed
 from profiles.console.data_words import line_of
 from profiles.console.fields import Field
 from profiles.console.forms import FactsForm, NewProfileForm
+from profiles.console.lint_panel import fixed_draft, lint_context
 from profiles.diff import diff
 from profiles.errors import IdentifierTaken, StaleRevision
 from profiles.masking import has_secrets, mask
@@ -63,6 +64,8 @@ class ComposerPages:
         if request.method == "POST" and not self.has_change_permission(request):
             raise PermissionDenied
         uuid = request.GET.get("payload", "")
+        if request.method == "POST" and not uuid and "fix" in request.GET:
+            return self._fix(request, profile)
         return self._payload_page(request, profile, uuid) if uuid else self._facts_page(request, profile)
 
     def composer_address(self, profile: Profile, uuid: str = "") -> str:
@@ -103,7 +106,18 @@ class ComposerPages:
             except EspalierError as error:
                 form.add_error(None, error.detail)
         content = plist.from_json(mask(composed(profile)))
+        context |= lint_context(profile, profile.draft, request.user)
         return self.composer_page(request, profile, {"preview": raw_text.preview(content, line_of), **context})
+
+    def _fix(self, request, profile: Profile) -> HttpResponse:
+        """Apply a fix of lint to the draft as it is stored."""
+        address = self.composer_address(profile)
+        try:
+            draft = fixed_draft(profile, profile.draft, request.user, request.GET["fix"])
+            change_profile(profile, _revision(request), Actor.staff(request.user), draft=draft)
+        except EspalierError as error:
+            return self.failed(request, error.detail, address)
+        return self.done(request, "Fixed.", address)
 
     # A payload
 
@@ -131,6 +145,8 @@ class ComposerPages:
             return None
         draft = form.new_draft()
         try:
+            if "fix" in request.GET:
+                draft = fixed_draft(profile, draft, request.user, request.GET["fix"])
             change_profile(profile, _revision(request), Actor.staff(request.user), draft=draft)
         except StaleRevision as error:
             stored = profile.draft
@@ -140,7 +156,8 @@ class ComposerPages:
         except EspalierError as error:
             context["errors"] = [error.detail]
             return None
-        return self.done(request, "Draft saved.", self.composer_address(profile, form.uuid))
+        message = "Fixed, and the draft is saved." if "fix" in request.GET else "Draft saved."
+        return self.done(request, message, self.composer_address(profile, form.uuid))
 
     def _open_form(self, request, pk) -> PayloadForm:
         require(request.user, "profiles.view_profile")
@@ -203,7 +220,7 @@ def _addresses(form: PayloadForm) -> dict:
 def _panel(form: PayloadForm) -> dict:
     preview_url = reverse("admin:profiles_profile_preview", args=[form.profile.pk])
     return {
-        "problems": form.problems(),
+        **lint_context(form.profile, form.new_draft(), form.user, form),
         "preview": form.preview(),
         "preview_url": f"{preview_url}?{urlencode({'payload': form.uuid})}",
         **_addresses(form),

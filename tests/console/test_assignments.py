@@ -1,18 +1,23 @@
 """Assigning profiles in the console: the form, the plan, applying it, rollouts, and how far a device is."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from devices.models import InstalledProfile
+from devices.timeline import SYSTEM
+from profiles.composing import save_draft
 from profiles.desired import recompute_desired
 from profiles.models import Assignment, DesiredItem, ItemStatus, Plan, Profile
+from profiles.versions import publish
 from tests import factories
 from tests.console.pages import page_of, statements, text_of
+from tests.console.test_profiles import save
 from tests.factories import make_channel
-from tests.profiles.assigned import assign, fill, make_channels, make_group, make_profile
+from tests.profiles.assigned import assign, edit, fill, make_channels, make_group, make_profile
 
 State = ItemStatus.State
 
@@ -290,3 +295,96 @@ def test_a_plan_may_be_looked_at_but_not_applied_without_the_permission_of_its_c
     client.force_login(factories.make_staff("profiles.view_profile"))
     assert client.get(where).status_code == 403
     assert not Assignment.objects.exists()
+
+
+# Lint beside the composer
+
+
+def composed(**values) -> Profile:
+    payloads = [{"PayloadType": "com.apple.wifi.managed", "SSID_STR": "corp", **values}]
+    return factories.make_profile(name="Corp Wi-Fi", payloads=payloads)
+
+
+def payload_address(profile: Profile, **query) -> str:
+    uuid = Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]["PayloadUUID"]
+    return f"{address('change', profile.pk)}?{urlencode({'payload': uuid} | query)}"
+
+
+def test_the_panel_says_what_lint_has_against_a_payload_and_leads_to_the_field(console):
+    profile = composed(EncryptionType="wpa3")
+    page = text_of(console.get(payload_address(profile)))
+    assert "Lint: 1 error" in words(page)
+    anchor = re.search(r'href="#(k\w+)" data-goto>EncryptionType<', page)[1]
+    assert f'id="{anchor}"' in page
+    facts = text_of(console.get(address("change", profile.pk)))
+    assert "EncryptionType" in facts and payload_address(profile) in facts
+
+
+def test_a_fix_of_lint_is_applied_with_what_else_is_in_the_form(console):
+    profile = composed(EncryptionType="wpa3")
+    page = text_of(console.get(payload_address(profile)))
+    fix = re.search(r"fix=(\w+)", page)[1]
+    done = save(console, payload_address(profile, fix=fix), fields={"v:/SSID_STR": "guests"})
+    assert done.status_code == 302
+    payload = Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]
+    assert (payload["EncryptionType"], payload["SSID_STR"]) == ("WPA3", "guests")
+    page = words(text_of(console.get(payload_address(profile))))
+    assert "Fixed, and the draft is saved." in page and "Nothing is wrong" in page and "Lint: nothing found" in page
+
+
+def test_a_fix_is_applied_from_the_profiles_own_page_and_refused_when_it_does_not_fit_any_more(console):
+    profile = composed(EncryptionType="wpa3")
+    page = text_of(console.get(address("change", profile.pk)))
+    fix = re.search(r'action="\?fix=(\w+)"', page)[1]
+    body = {"revision": re.search(r'name="revision" value="(\d+)"', page)[1]}
+    where = f"{address('change', profile.pk)}?fix={fix}"
+    console.post(where, {"revision": "0"})
+    assert Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]["EncryptionType"] == "wpa3"
+    assert "Fixed." in text_of(console.post(where, body, follow=True))
+    assert Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]["EncryptionType"] == "WPA3"
+    assert "This fix does not fit the draft any more." in text_of(console.post(where, body, follow=True))
+
+
+def test_lint_counts_the_devices_in_scope_for_who_may_see_devices(client, db):
+    profile = composed()
+    assign(profile, make_group(make_channel(device=factories.make_device("ios", name="Ada's iPhone"))))
+    publish(profile, actor=SYSTEM)
+    draft = profile.draft
+    draft["PayloadContent"][0] |= {"PayloadType": "com.apple.MCX.FileVault2"}
+    save_draft(profile, draft, profile.draft_revision, SYSTEM)
+    client.force_login(factories.make_staff("profiles.view_profile", "devices.view_device"))
+    page = text_of(client.get(address("change", profile.pk)))
+    assert "the 1 device in scope" in page and "Ada&#x27;s iPhone" in page
+    client.force_login(factories.make_staff("profiles.view_profile"))
+    page = text_of(client.get(address("change", profile.pk)))
+    assert "in scope" not in page and "Ada" not in page and "fix=" not in page
+
+
+# Publishing
+
+
+def test_publishing_what_is_assigned_goes_through_a_plan(console, profile):
+    channels = make_channels(2)
+    assign(profile, make_group(*channels))
+    recompute_desired()
+    edit(profile, "two")
+    dialog = words(text_of(console.get(address("publish", profile.pk))))
+    assert "Show the plan" in dialog and "2 devices" in dialog
+    where = plan_of(console.post(address("publish", profile.pk), {"note": "friendlier"}))
+    assert profile.versions.count() == 1
+    shown = words(text_of(console.get(where)))
+    assert "Publish “Welcome”" in shown and "v1 → v2: 2 times" in shown and "Apply to 2 devices" in shown
+    console.post(where)
+    assert profile.versions.order_by("-number").first().note == "friendlier"
+    assert set(DesiredItem.objects.values_list("version__number", flat=True)) == {2}
+
+
+def test_a_draft_that_was_edited_after_its_plan_is_not_published(console, profile):
+    assign(profile, make_group(make_channel()))
+    recompute_desired()
+    edit(profile, "two")
+    where = plan_of(console.post(address("publish", profile.pk), {"note": ""}))
+    edit(profile, "three")
+    assert "the draft was edited in the meantime" in words(text_of(console.post(where)))
+    console.post(plan_of(console.post(where, {"again": "1"})))
+    assert profile.versions.order_by("-number").first().content["PayloadContent"][0]["LoginwindowText"] == "three"
