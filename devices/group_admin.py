@@ -76,7 +76,7 @@ class GroupAdmin(GroupPages, _ByServices):
 
     @display(description="Kind", ordering="kind")
     def kind_column(self, group):
-        return group.get_kind_display()
+        return format_html('<span class="e-nowrap">{}</span>', group.get_kind_display())
 
     @display(description="Devices", ordering="member_count")
     def members_column(self, group):
@@ -95,7 +95,7 @@ class GroupAdmin(GroupPages, _ByServices):
             return show_status(status.ATTENTION.because(group.problem))
         if group.kind == Group.Kind.STATIC:
             return _NOTHING
-        return format_html("worked out {}", age(group.evaluated_at))
+        return format_html('<span class="e-nowrap">worked out {}</span>', age(group.evaluated_at))
 
 
 class _SmallAdmin(_ByServices):

@@ -1,4 +1,4 @@
-"""The console's search of everything ('/' or Ctrl-K): devices, profiles, commands, people, pages."""
+"""The console's search of everything ('/' or Ctrl-K): devices, groups, profiles, commands, people, pages."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from commands.models import Command
-from devices.models import Device, Person
+from devices.models import Device, Group, Person
 from enrollment.models import EnrollmentProfile
 from mdm_project.platforms import icon_of, system_words
 from profiles.models import Profile
@@ -24,7 +24,7 @@ class Found:
 
 def find(request, site, text: str) -> list[Found]:
     """Return what somebody may see that matches a text, at most eight of a kind, devices first."""
-    kinds = (_devices, _profiles, _commands, _people, _enrollment_profiles)
+    kinds = (_devices, _groups, _profiles, _commands, _people, _enrollment_profiles)
     found = [one for kind in kinds for one in kind(request.user, text)]
     return found + _pages(request, site, text)
 
@@ -43,6 +43,19 @@ def _devices(user, text: str) -> list[Found]:
             icon=icon_of(device.platform),
         )
         for device in devices
+    ]
+
+
+def _groups(user, text: str) -> list[Found]:
+    groups = Group.objects.visible_to(user).filter(name__icontains=text).order_by("name", "id")
+    return [
+        Found(
+            title=group.name,
+            description=f"group, {group.get_kind_display().lower()}",
+            link=reverse("admin:devices_group_change", args=[group.pk]),
+            icon="category",
+        )
+        for group in groups.only("name", "kind")[:MAX_OF_A_KIND]
     ]
 
 

@@ -1,6 +1,7 @@
 """Why a device is in a smart group or not: each condition with its outcome and what is known of the device."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db.models import BooleanField, Case, F, Subquery, Value, When
 
@@ -62,4 +63,6 @@ def _shown(condition: Condition, actual) -> str | None:
         return None
     if isinstance(actual, bool):
         return "yes" if actual else "no"
+    if isinstance(actual, datetime):
+        return f"{actual.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return str(dict(condition.fact.choices).get(actual, actual))

@@ -31,7 +31,6 @@
     return node.word.startsWith("not") ? { not: { [node.word.slice(4)]: parts } } : { [node.word]: parts };
   }
 
-  const under = (node, path, index) => `${path}.${node.word.replace(" ", ".")}.${index}`;
   const factOf = (node) => offer.facts.find((fact) => fact.fact === node.fact && (fact.fact !== "attribute" || fact.of === node.of));
   const operatorOf = (node, fact) => offer.operators[fact.kind].find((each) => each.is === node.is);
 
@@ -53,35 +52,42 @@
     text.dispatchEvent(new Event("rule-changed", { bubbles: true }));
   }
 
-  function redraw(focus) {
-    box.replaceChildren(drawGroup(root, "rule", null));
+  // Only for what comes and goes: a list that is being typed into would lose what was typed.
+  function redraw(node, part) {
+    box.replaceChildren(drawGroup(root, null));
     tell();
-    if (focus) box.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
+    [...box.querySelectorAll(`[data-part=${part}]`)].find((each) => each.node === node)?.focus();
   }
 
   function select(options, value, more, onchange) {
     const element = make("select", { className: `g-input ${more.className ?? ""}`, onchange, ariaLabel: more.label });
-    if (more.focus) element.dataset.focus = more.focus;
+    if (more.part) part(element, more.part, more.node);
     for (const [key, label] of options) element.append(make("option", { value: key, selected: String(key) === String(value) }, label));
+    return element;
+  }
+
+  function part(element, name, node) {
+    element.dataset.part = name;
+    element.node = node;
     return element;
   }
 
   // Groups ---------------------------------------------------------------------------------------------------------
 
-  function drawGroup(node, path, remove) {
-    const head = make("div", { className: "r-head" },
-      select(Object.entries(WORDS), node.word, { label: "How many of the conditions", focus: `${path}#word` }, (event) => { node.word = event.target.value; redraw(`${path}#word`); }));
+  function drawGroup(node, remove) {
+    const words = { label: "How many of the conditions", part: "word", node };
+    const head = make("div", { className: "r-head" }, select(Object.entries(WORDS), node.word, words, (event) => { node.word = event.target.value; tell(); }));
     if (remove) head.append(removeButton("Remove this group", remove));
     const group = make("div", { className: "r-group", role: "group" }, head);
-    node.parts.forEach((part, index) => {
-      const inner = under(node, path, index);
-      const drop = () => { node.parts.splice(index, 1); redraw(`${path}#add`); };
-      group.append(part.parts ? drawGroup(part, inner, drop) : drawCondition(part, inner, drop));
-    });
-    const add = (part) => { node.parts.push(part); redraw(`${under(node, path, node.parts.length - 1)}#${part.parts ? "word" : "fact"}`); };
+    for (const inner of node.parts) {
+      const drop = () => { node.parts.splice(node.parts.indexOf(inner), 1); redraw(node, "add"); };
+      group.append(inner.parts ? drawGroup(inner, drop) : drawCondition(inner, drop));
+    }
+    const add = (inner) => { node.parts.push(inner); redraw(inner, inner.parts ? "word" : "fact"); };
+    const button = (label, onclick) => make("button", { type: "button", className: "e-btn e-btn-small", onclick }, icon("add"), label);
     group.append(make("div", { className: "r-tools" },
-      make("button", { type: "button", className: "e-btn e-btn-small", "data-focus": `${path}#add`, onclick: () => add(newCondition()) }, icon("add"), "Condition"),
-      make("button", { type: "button", className: "e-btn e-btn-small", onclick: () => add({ word: node.word.endsWith("all") ? "any" : "all", parts: [newCondition()] }) }, icon("add"), "Group of conditions")));
+      part(button("Condition", () => add(newCondition())), "add", node),
+      button("Group of conditions", () => add({ word: node.word.endsWith("all") ? "any" : "all", parts: [newCondition()] }))));
     return group;
   }
 
@@ -119,29 +125,37 @@
     return fact.choices.length ? fact.choices[0][0] : fact.kind === "number" ? null : "";
   }
 
-  function drawCondition(node, path, drop) {
-    const fact = factOf(node);
-    const fields = make("div", { className: "r-fields" }, factPicker(node, path));
-    const row = make("div", { className: "r-row" }, fields, removeButton("Remove this condition", drop));
-    row.dataset.path = path;
+  function drawCondition(node, drop) {
+    const rest = make("span", { className: "r-rest" });
+    const fields = make("div", { className: "r-fields" }, factPicker(node, () => { rest.replaceChildren(...comparison(node)); tell(); }), rest);
+    const row = part(make("div", { className: "r-row" }, fields, removeButton("Remove this condition", drop)), "row", node);
     row.addEventListener("focusout", (event) => { if (!row.contains(event.relatedTarget) && fresh.delete(node)) tellProblems(); });
-    row.node = node;
-    if (!fact) return row;
-    if (fact.asks) fields.append(input(node, "of", "text", { className: "r-of", placeholder: fact.asks, ariaLabel: fact.asks }));
-    const operators = offer.operators[fact.kind];
-    fields.append(select(operators.map((each) => [each.is, each.label]), node.is, { className: "r-is", label: "Comparison", focus: `${path}#is` }, (event) => {
-      operate(node, fact, operators.find((each) => each.is === event.target.value), operatorOf(node, fact));
-      redraw(`${path}#is`);
-    }));
-    fields.append(...valueFields(node, fact, operatorOf(node, fact)));
+    rest.append(...comparison(node));
     return row;
   }
 
-  function factPicker(node, path) {
+  function comparison(node) {
+    const fact = factOf(node);
+    if (!fact) return [];
+    const operators = offer.operators[fact.kind];
+    const values = make("span", { className: "r-rest" }, ...valueFields(node, fact, operatorOf(node, fact)));
+    const choice = select(operators.map((each) => [each.is, each.label]), node.is, { className: "r-is", label: "Comparison" }, (event) => {
+      const before = operatorOf(node, fact);
+      const operator = operators.find((each) => each.is === event.target.value);
+      operate(node, fact, operator, before);
+      if (operator.takes !== before?.takes) values.replaceChildren(...valueFields(node, fact, operator));
+      tell();
+    });
+    const named = fact.asks ? [input(node, "of", "text", { className: "r-of", placeholder: fact.asks, ariaLabel: fact.asks })] : [];
+    return [...named, choice, values];
+  }
+
+  function factPicker(node, change) {
     const known = factOf(node);
-    const element = select(known ? [] : [["", `${node.fact ?? "?"} (unknown)`]], "", { className: "r-fact", label: "What to look at", focus: `${path}#fact` }, (event) => {
+    const element = select(known ? [] : [["", `${node.fact ?? "?"} (unknown)`]], "", { className: "r-fact", label: "What to look at", part: "fact", node }, (event) => {
+      if (event.target.value === "") return;
       choose(node, offer.facts[event.target.value]);
-      redraw(`${path}#fact`);
+      change();
     });
     let heading;
     offer.facts.forEach((fact, index) => {
@@ -163,7 +177,7 @@
     if (operator.takes === "many") return [fact.choices.length ? ticks(node, fact) : lines(node)];
     if (operator.takes === "days") {
       const days = input(node, "value", "number", { className: "r-value is-number", min: 0, step: "any", ariaLabel: "Days" }, numberOf);
-      return [days, make("span", { className: "r-unit" }, "days")];
+      return [make("span", { className: "r-days" }, days, "days")];
     }
     return [oneValue(node, fact)];
   }
@@ -204,13 +218,20 @@
 
   // What is wrong --------------------------------------------------------------------------------------------------
 
+  function pathOf(node, inside = root, path = "rule") {
+    if (inside === node) return path;
+    const found = inside.parts?.map((each, index) => pathOf(node, each, `${path}.${inside.word.replace(" ", ".")}.${index}`));
+    return found?.find(Boolean);
+  }
+
   function tellProblems() {
     box.querySelectorAll(".r-error").forEach((each) => each.remove());
     box.querySelectorAll(".r-row").forEach((row) => {
-      const found = Object.entries(problems).filter(([path]) => path === row.dataset.path || path.startsWith(`${row.dataset.path}.`));
+      const path = pathOf(row.node);
+      const found = Object.entries(problems).filter(([each]) => each === path || each.startsWith(`${path}.`));
       const isShown = found.length > 0 && !fresh.has(row.node);
       row.classList.toggle("has-error", isShown);
-      if (isShown) row.append(make("p", { className: "r-error", role: "alert" }, found.map(([path, problem]) => `${named(path.slice(row.dataset.path.length + 1))} ${problem}`).join("; ")));
+      if (isShown) row.append(make("p", { className: "r-error", role: "alert" }, found.map(([each, problem]) => `${named(each.slice(path.length + 1))} ${problem}`).join("; ")));
     });
   }
 
@@ -244,7 +265,7 @@
     try { rule ??= JSON.parse(text.value || "null"); } catch { isReadable = false; }
     root = rooted(rule);
     problems = read("rule-problems") ?? {};
-    box.replaceChildren(drawGroup(root, "rule", null));
+    box.replaceChildren(drawGroup(root, null));
     if (isReadable) tell();
     else document.querySelector(".r-json").open = true;
     tellProblems();

@@ -251,6 +251,12 @@ def test_every_fact_is_offered_under_a_heading_with_operators_that_read_differen
         assert len(set(labels)) == len(labels) and not any("{" in label or not label for label in labels), labels
 
 
+def test_the_search_of_everything_finds_groups_for_those_who_may_see_them(sign_in):
+    smart("Old phones")
+    assert "Old phones" in text_of(sign_in("viewer").get("/console/search/", {"s": "old ph"}))
+    assert "Old phones" not in text_of(sign_in("nobody").get("/console/search/", {"s": "old ph"}))
+
+
 # Tags and custom attributes
 
 
