@@ -6,6 +6,8 @@ from commands.reconcile import reconcile
 from commands.results import drain_reports
 from devices import outbox
 from devices.models import Device
+from profiles.models import Profile
+from tests.factories import make_profile as make_wifi
 from tests.profiles.assigned import make_group, make_profile
 
 
@@ -54,3 +56,19 @@ def test_a_published_profile_is_assigned_through_its_plan_and_watched_until_it_i
     expect(page.locator(".e-effective")).to_contain_text("LoginwindowText")
     page.goto(f"{stage.server_url}/console/profiles/profile/{profile.pk}/assignments/")
     expect(page.locator("[id^=progress-]")).to_contain_text("1 of 1 verified")
+
+
+def test_a_finding_of_lint_is_mended_by_a_click_without_losing_what_was_typed(stage, page, sign_in):
+    profile = make_wifi(payloads=[{"PayloadType": "com.apple.wifi.managed", "SSID_STR": "c", "EncryptionType": "wpa3"}])
+    uuid = profile.draft["PayloadContent"][0]["PayloadUUID"]
+    sign_in(stage.server_url)
+    page.goto(f"{stage.server_url}/console/profiles/profile/{profile.pk}/change/?payload={uuid}")
+    expect(page.locator(".e-bar-actions")).to_contain_text("Lint: 1 error")
+    page.fill("textarea[name='v:/SSID_STR']", "guests")
+    # The panel is made anew from what is in the form; its fix goes with that.
+    expect(page.locator(".c-plist")).to_contain_text("<string>guests</string>")
+    page.click("#lint button:has-text('Write WPA3')")
+    expect(page.locator("body")).to_contain_text("Fixed, and the draft is saved.")
+    expect(page.locator(".e-bar-actions")).to_contain_text("Lint: nothing found")
+    payload = Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]
+    assert (payload["SSID_STR"], payload["EncryptionType"]) == ("guests", "WPA3")
