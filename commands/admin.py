@@ -16,8 +16,8 @@ from commands.answers import answer_of, error_words
 from commands.models import Command, QueuedCommand, Report
 from commands.progress import progress
 from commands.queue import cancel_commands, retry_command
-from devices.admin import device_link
 from devices.console.forms import ReasonForm
+from devices.console.links import device_link
 from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status

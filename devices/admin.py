@@ -8,13 +8,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import display
 
 from commands.models import QueuedCommand
-from devices.console import page, sending
+from devices.console import page
 from devices.console.bulk import BulkActions
 from devices.console.filters import (
     CommandsFilter,
@@ -23,25 +22,23 @@ from devices.console.filters import (
     OSMajorFilter,
     PushFilter,
 )
-from devices.console.forms import ReasonForm
 from devices.console.groups_filters import GroupFilter, TagFilter
+from devices.console.links import device_link
 from devices.console.views import DevicePages
 from devices.group_admin import CustomAttributeAdmin, GroupAdmin, TagAdmin  # noqa: F401 (registers them)
-from devices.models import CertificateAuthority, Device, Enrollment, Event, Identity, Person, RejectedMessage
+from devices.models import Device, Event, Person, RejectedMessage
 from devices.redaction import redact
 from devices.rejections import excerpt_context
-from devices.services import revoke_identity
-from devices.timeline import Actor
+from devices.trust_admin import CertificateAuthorityAdmin, IdentityAdmin  # noqa: F401 (registers them)
 from mdm_project import plist, status
-from mdm_project.console import ConsoleAdmin, LongListAdmin, ReadOnlyAdmin, submitted
+from mdm_project.console import ConsoleAdmin, LongListAdmin
 from mdm_project.crypto import CannotDecrypt, unseal
-from mdm_project.errors import BadRequest, EspalierError
+from mdm_project.errors import BadRequest
 from mdm_project.platforms import icon_of, system_words
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
 
 RAW_PERMISSION = "devices.view_raw_reports"
-EXPIRY_WARNING = timedelta(days=30)
 
 
 def _number_per_device(queue):
@@ -220,17 +217,6 @@ def about_visible_devices(queryset, user):
     return queryset.filter(Q(device=None) | Q(device__in=Device.objects.visible_to(user).order_by().values("pk")))
 
 
-def device_link(device: Device | None) -> str:
-    """Render a link to a device's page."""
-    if device is None:
-        return format_html('<span class="e-faint">{}</span>', "–")
-    address = reverse("admin:devices_device_change", args=[device.pk])
-    serial = device.serial_number or ""
-    return format_html(
-        '<a class="e-link" href="{}">{}</a> <span class="e-mono e-faint">{}</span>', address, device, serial
-    )
-
-
 @admin.register(RejectedMessage)
 class RejectedMessageAdmin(LongListAdmin):
     list_display = ("last_column", "reason_column", "code", "claimed_key", "device_column", "address", "times")
@@ -287,184 +273,3 @@ def _excerpt(message: RejectedMessage) -> str:
     with contextlib.suppress(BadRequest):
         content = plist.dumps(redact(plist.loads(content)))
     return content.decode(errors="backslashreplace")
-
-
-def identity_status(identity: Identity) -> status.Status:
-    """Return whether a certificate still counts, in a word."""
-    now = timezone.now()
-    if not identity.is_active:
-        return status.REVOKED.because(identity.end_reason)
-    if identity.not_after < now:
-        return status.ENDED
-    return status.EXPIRES_SOON if identity.not_after < now + EXPIRY_WARNING else status.VALID
-
-
-class IdentityStateFilter(admin.SimpleListFilter):
-    title, parameter_name = "state", "state"
-
-    def lookups(self, request, model_admin):
-        return [
-            ("active", "Active"),
-            ("expiring", "Expires within 30 days"),
-            ("ended", "Ended"),
-            ("unpinned", "Not pinned"),
-        ]
-
-    def queryset(self, request, queryset):
-        now = timezone.now()
-        chosen = {
-            "active": {"is_active": True, "not_after__gte": now},
-            "expiring": {"is_active": True, "not_after__lt": now + EXPIRY_WARNING},
-            "ended": {"is_active": False},
-            "unpinned": {"enrollment_key": ""},
-        }
-        return queryset.filter(**chosen.get(self.value(), {}))
-
-
-@admin.register(Identity)
-class IdentityAdmin(LongListAdmin):
-    list_display = ("device_column", "serial_column", "state_column", "authority", "issued_column", "expires_column")
-    list_display_links = None
-    list_select_related = ("authority",)
-    list_filter = (IdentityStateFilter, "origin")
-    search_fields = ("subject", "serial_hex", "enrollment_key")
-    search_help_text = "Subject, certificate serial number, UDID"
-    ordering = ("-id",)
-    empty_title = "No certificates yet"
-    empty_text = "Every device gets its own client certificate when it enrolls; it is what proves who it is."
-    csv_columns = (
-        ("subject", "subject"), ("serial", "serial_hex"), ("enrollment", "enrollment_key"), ("issued", "issued_at"),
-        ("expires", "not_after"), ("active", "is_active"), ("ended", "ended_at"), ("why", "end_reason"),
-    )  # fmt: skip
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).defer("certificate_der")
-
-    def get_urls(self):
-        return [self.view_path("<int:pk>/revoke/", self.revoke_view, "revoke"), *super().get_urls()]
-
-    def get_changelist_instance(self, request):
-        changelist = super().get_changelist_instance(request)
-        _attach_devices(changelist.result_list, request.user)
-        return changelist
-
-    @display(description="Device")
-    def device_column(self, identity):
-        return device_link(identity.device) if identity.device else copy(identity.enrollment_key)
-
-    @display(description="Certificate", ordering="serial_hex")
-    def serial_column(self, identity):
-        address, serial = self.route("change", identity.pk), f"{identity.serial_hex[:16]}…"
-        return format_html('<a class="e-link e-mono" href="{}" title="{}">{}</a>', address, identity.subject, serial)
-
-    @display(description="State")
-    def state_column(self, identity):
-        return show_status(identity_status(identity))
-
-    @display(description="Issued", ordering="issued_at")
-    def issued_column(self, identity):
-        return age(identity.issued_at)
-
-    @display(description="Expires", ordering="not_after")
-    def expires_column(self, identity):
-        return age(identity.not_after)
-
-    def change_view(self, request, object_id, form_url="", extra_context=None):
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if not str(object_id).isdecimal():
-            raise Http404("there is no such certificate")
-        identity = get_object_or_404(Identity.objects.select_related("authority"), pk=object_id)
-        devices = Device.objects.visible_to(request.user)
-        device = devices.filter(enrollments__key=identity.enrollment_key, enrollments__is_current=True).first()
-        context = {
-            "title": str(identity),
-            "identity": identity,
-            "state": identity_status(identity),
-            "device": device if identity.enrollment_key else None,
-            "fingerprint": bytes(identity.fingerprint).hex(),
-            "may_revoke": self.may_revoke(request),
-            "may_send": request.user.has_perm(sending.MAY_SEND),
-        }
-        return self.page(request, "console/identity.html", context)
-
-    @staticmethod
-    def may_revoke(request) -> bool:
-        return request.user.has_perm("devices.change_identity")
-
-    def revoke_view(self, request, pk):
-        """End a certificate, with a reason."""
-        if not self.may_revoke(request):
-            raise PermissionDenied
-        identity = get_object_or_404(Identity, pk=pk)
-        address = self.route("change", pk)
-        form = ReasonForm(submitted(request)[0])
-        if request.method == "POST" and form.is_valid():
-            try:
-                revoke_identity(identity, actor=Actor.staff(request.user), reason=form.cleaned_data["reason"])
-            except EspalierError as error:
-                form.add_error(None, error.detail)
-            else:
-                return self.done(request, "The certificate no longer counts.", address, reload=True)
-        warning = "The device's next message is refused. It has to enroll again, or be sent a new certificate first."
-        context = {"title": f"Revoke {identity}", "form": form, "back": address, "button": "Revoke"}
-        return self.dialog(request, "console/dialog_form.html", {**context, "warning": warning, "is_danger": True})
-
-
-def _attach_devices(identities, user) -> None:
-    """Give each certificate of a page the device it is pinned to, if somebody may see it: one statement."""
-    keys = {identity.enrollment_key for identity in identities if identity.enrollment_key}
-    enrollments = Enrollment.objects.current().filter(key__in=keys, device__in=Device.objects.visible_to(user))
-    devices = {enrollment.key: enrollment.device for enrollment in enrollments.select_related("device")}
-    for identity in identities:
-        identity.device = devices.get(identity.enrollment_key)
-
-
-@admin.register(CertificateAuthority)
-class CertificateAuthorityAdmin(ReadOnlyAdmin):
-    list_title = "Authorities"
-    list_display = ("name", "kind", "use_column", "identities_column", "expires_column")
-    list_filter = ("kind", "is_trusted")
-    search_fields = ("name",)
-    ordering = ("-id",)
-    fields = (
-        "name",
-        "kind",
-        "is_issuing",
-        "is_trusted",
-        "not_before",
-        "not_after",
-        "fingerprint_hex",
-        "certificate_pem",
-    )
-    readonly_fields = ("fingerprint_hex",)
-    empty_title = "No authority yet"
-    empty_text = (
-        "Ours is made when the first device asks for a certificate; outside ones are added with trust_identity_ca."
-    )
-    csv_columns = (("name", "name"), ("kind", "kind"), ("issuing", "is_issuing"), ("expires", "not_after"))
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).annotate(number=Count("identities")).defer("key_encrypted")
-
-    @display(description="Use")
-    def use_column(self, authority):
-        if authority.kind == CertificateAuthority.Kind.SIGNER:
-            return show_status(status.Status("Signs profiles", "info", "draw"))
-        if authority.is_issuing:
-            return show_status(status.Status("Issues new certificates", "ok", "verified_user"))
-        if authority.is_trusted:
-            return show_status(status.Status("Trusted", "info", "check"))
-        return show_status(status.Status("Not trusted", "gone", "block"))
-
-    @display(description="Certificates", ordering="number")
-    def identities_column(self, authority):
-        return authority.number
-
-    @display(description="Expires", ordering="not_after")
-    def expires_column(self, authority):
-        return age(authority.not_after)
-
-    @display(description="SHA-256 fingerprint")
-    def fingerprint_hex(self, authority):
-        return copy(bytes(authority.fingerprint).hex())

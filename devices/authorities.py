@@ -65,11 +65,11 @@ def our_authorities() -> list[KeyPair]:
 
 
 @transaction.atomic
-def rotate_authority(*, actor: Actor = SYSTEM) -> KeyPair:
+def rotate_authority(*, actor: Actor = SYSTEM, reason: str = "") -> KeyPair:
     """Make a new issuing authority; the previous ones stay trusted, so devices go on until they renew."""
     _lock_creation()
     CertificateAuthority.objects.filter(is_issuing=True).update(is_issuing=False)
-    return _opened(_make_authority(actor))
+    return _opened(_make_authority(actor, reason))
 
 
 def _lock_creation() -> None:
@@ -77,12 +77,13 @@ def _lock_creation() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
 
 
-def _make_authority(actor: Actor) -> CertificateAuthority:
+def _make_authority(actor: Actor, reason: str = "") -> CertificateAuthority:
     number = CertificateAuthority.objects.filter(kind=CertificateAuthority.Kind.OURS).count() + 1
     # Each has a name of its own: two authorities of one name could not be told apart in a certificate.
     certificate, key = pki.make_authority(f"{AUTHORITY_NAME} {number}")
     row = _store(certificate, key, CertificateAuthority.Kind.OURS, is_issuing=True)
-    record_event("authority_created", f"certificate authority {row.name} made", actor=actor.name, authority=row.pk)
+    summary = f"certificate authority {row.name} made{_because(reason)}"
+    record_event("authority_created", summary, actor=actor.name, authority=row.pk)
     return row
 
 
@@ -154,13 +155,28 @@ def _trust(certificate: x509.Certificate, name: str, actor: Actor) -> Certificat
 
 
 @transaction.atomic
-def distrust_authority(row: CertificateAuthority, *, actor: Actor = SYSTEM) -> None:
+def distrust_authority(row: CertificateAuthority, *, actor: Actor = SYSTEM, reason: str = "") -> None:
     """Trust an authority no longer: its devices are refused within seconds. The issuing one must be rotated first."""
     changed = CertificateAuthority.objects.filter(pk=row.pk, is_issuing=False).update(is_trusted=False)
     if not changed:
         raise Conflict("this authority issues identities; rotate it first")
-    record_event("authority_distrusted", f"authority {row.name} no longer trusted", actor=actor.name, authority=row.pk)
+    summary = f"authority {row.name} no longer trusted{_because(reason)}"
+    record_event("authority_distrusted", summary, actor=actor.name, authority=row.pk)
     transaction.on_commit(identity.forget_cached)
+
+
+@transaction.atomic
+def trust_again(row: CertificateAuthority, *, actor: Actor = SYSTEM, reason: str = "") -> None:
+    """Trust an authority again that was distrusted; raise Conflict when it is trusted."""
+    if not CertificateAuthority.objects.filter(pk=row.pk, is_trusted=False).update(is_trusted=True):
+        raise Conflict("this authority is trusted already")
+    summary = f"authority {row.name} trusted again{_because(reason)}"
+    record_event("authority_trusted", summary, actor=actor.name, authority=row.pk)
+    transaction.on_commit(identity.forget_cached)
+
+
+def _because(reason: str) -> str:
+    return f": {reason.strip()}" if reason.strip() else ""
 
 
 # Identities

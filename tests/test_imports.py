@@ -33,6 +33,7 @@ INTERFACES = frozenset(
         "insight_serializers",
         "profile_api",
         "group_admin",
+        "trust_admin",
         "group_api",
         "group_serializers",
         "console",

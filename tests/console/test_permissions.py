@@ -59,6 +59,9 @@ TABLE = [
     ("devices_identity_revoke", ("identity",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("devices_certificateauthority_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_certificateauthority_change", ("authority",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_certificateauthority_rotate", ("authority",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_certificateauthority_distrust", ("authority",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_certificateauthority_trust", ("authority",), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("apns_pushcertificate_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("apns_pushcertificate_change", ("certificate",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("apns_pushcertificate_change", ("certificate",), "POST", (SIGN_IN, NO, NO, NO, YES)),
@@ -139,6 +142,7 @@ IDS = [
 BODIES = {
     "commands_command_cancel": {"reason": "no longer needed"},
     "devices_identity_revoke": {"reason": "lost"},
+    "devices_certificateauthority_distrust": {"reason": "left"},
     "profiles_profile_payload_add": {"kind": "wifi-managed"},
 }
 
