@@ -5,6 +5,7 @@ from django.db.models import Count
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
+from devices.timeline import Actor
 from mdm_project import status
 from mdm_project.console import ChoiceFilter, ConsoleAdmin
 from mdm_project.templatetags.console import age
@@ -17,6 +18,7 @@ from profiles.console.references import type_label
 from profiles.console.version_views import VersionPages
 from profiles.console.views import ComposerPages
 from profiles.models import Profile, RemovalPolicy
+from profiles.removal_policies import change_policy, create_policy, delete_policy
 
 MAX_TYPES = 4
 
@@ -111,6 +113,20 @@ class RemovalPolicyAdmin(ConsoleAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).annotate(number=Count("profiles"))
+
+    def save_model(self, request, obj, form, change):
+        actor = Actor.staff(request.user)
+        if change:
+            change_policy(form.before, actor=actor, **form.facts)
+        else:
+            obj.pk = create_policy(actor=actor, **form.facts).pk
+
+    def delete_model(self, request, obj):
+        delete_policy(obj, actor=Actor.staff(request.user))
+
+    def delete_queryset(self, request, queryset):
+        for policy in queryset.order_by("id"):
+            delete_policy(policy, actor=Actor.staff(request.user))
 
     @display(description="When")
     def when_column(self, policy):

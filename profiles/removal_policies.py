@@ -64,7 +64,7 @@ def _checked(facts: dict, policy: RemovalPolicy) -> dict:
     if unknown:
         raise TypeError(f"no facts of a removal policy: {unknown}")
     whole = {name: facts.get(name, getattr(policy, name)) for name in FIELDS}
-    wrong = dict(_wrong(whole, facts))
+    wrong = problems_of(facts, policy)
     if wrong:
         raise BadRequest("The removal policy cannot be so.", fields=wrong)
     if whole["kind"] != Kind.DATE:
@@ -72,6 +72,11 @@ def _checked(facts: dict, policy: RemovalPolicy) -> dict:
     if whole["kind"] != Kind.DURATION:
         whole["duration_s"] = None
     return whole
+
+
+def problems_of(facts: dict, policy: RemovalPolicy) -> dict[str, str]:
+    """Return what is wrong with facts that a policy is to get, by field; empty when nothing is."""
+    return dict(_wrong({name: facts.get(name, getattr(policy, name)) for name in FIELDS}, facts))
 
 
 def _wrong(whole: dict, given: dict):

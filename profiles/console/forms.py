@@ -1,5 +1,6 @@
 """Forms about profiles as a whole: making one, its facts, importing, publishing, removal policies."""
 
+from copy import copy
 from decimal import Decimal
 
 from django import forms
@@ -12,6 +13,7 @@ from unfold.widgets import (
 )
 
 from profiles.models import Profile, RemovalPolicy
+from profiles.removal_policies import problems_of
 
 _DAY_S = 86400
 
@@ -124,19 +126,25 @@ class RemovalPolicyForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        # The form writes into its instance while it is checked.
+        self.before = copy(self.instance)
         if self.instance.duration_s:
             self.initial["days"] = round(Decimal(self.instance.duration_s) / _DAY_S, 2)
 
     def clean(self):
         cleaned = super().clean()
-        kind = cleaned.get("kind")
-        if kind == RemovalPolicy.Kind.DATE and not cleaned.get("removal_date"):
-            self.add_error("removal_date", "Say when it removes itself.")
-        if kind == RemovalPolicy.Kind.DURATION and not cleaned.get("days"):
-            self.add_error("days", "Say after how many days it removes itself.")
+        if not self.errors:
+            for field, problem in problems_of(self.facts, self.before).items():
+                self.add_error({"duration_s": "days"}.get(field, field), f"It {problem}.")
         return cleaned
 
-    def save(self, commit: bool = True):
-        days = self.cleaned_data.get("days")
-        self.instance.duration_s = int(days * _DAY_S) if days else None
-        return super().save(commit)
+    @property
+    def facts(self) -> dict:
+        """What was entered, as the services take it; only what was changed of a policy that exists."""
+        cleaned = self.cleaned_data
+        days = cleaned.get("days")
+        facts = {name: cleaned.get(name) for name in ("name", "kind", "removal_date", "password_length")}
+        facts["duration_s"] = int(days * _DAY_S) if days else None
+        if self.before.pk:
+            return {name: value for name, value in facts.items() if value != getattr(self.before, name)}
+        return facts

@@ -9,14 +9,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from devices.models import Event
 from devices.timeline import SYSTEM
 from mdm_project import plist
 from profiles.composing import add_payload, create_profile, save_draft
 from profiles.models import Profile, RemovalPolicy
+from profiles.removal_policies import create_policy
 from profiles.versions import publish
 from tests.console.form_fields import fields_of
 from tests.console.pages import text_of
-from tests.factories import make_staff
+from tests.factories import make_profile, make_staff
 
 LIST = "/console/profiles/profile/"
 
@@ -264,7 +266,28 @@ def test_an_uploaded_certificate_is_shown_by_its_subject_and_saved(console, cert
 def test_a_removal_policy_needs_what_its_kind_needs(console):
     address = reverse("admin:profiles_removalpolicy_add")
     body = {"name": "Thirty days", "kind": "duration", "password_length": "12"}
-    assert "after how many days" in text_of(console.post(address, body))
+    assert "at least 60 seconds" in text_of(console.post(address, body))
     console.post(address, body | {"days": "30"})
     assert RemovalPolicy.objects.get(name="Thirty days").duration_s == 30 * 86400
     assert "after 30 days" in text_of(console.get(reverse("admin:profiles_removalpolicy_changelist")))
+
+
+def test_removal_policies_are_changed_by_their_services(console):
+    """The services give profiles their password when a policy comes to want one, and write who did what."""
+    policy = create_policy("Staff", RemovalPolicy.Kind.USER, actor=SYSTEM)
+    profile = make_profile()
+    Profile.objects.filter(pk=profile.pk).update(removal_policy=policy)
+    address = reverse("admin:profiles_removalpolicy_change", args=[policy.pk])
+    past = {"name": "Staff", "kind": "date", "password_length": "12", "removal_date_0": "2020-01-01"}
+    assert "in the future" in text_of(console.post(address, past | {"removal_date_1": "00:00"}))
+    console.post(address, {"name": "Staff", "kind": "password", "password_length": "12"})
+    profile.refresh_from_db()
+    assert profile.removal_password_encrypted
+    delete = reverse("admin:profiles_removalpolicy_delete", args=[policy.pk])
+    console.post(delete, {"post": "yes"})
+    assert RemovalPolicy.objects.filter(pk=policy.pk).exists(), "a profile has it"
+    Profile.objects.update(removal_policy=None)
+    console.post(delete, {"post": "yes"})
+    assert not RemovalPolicy.objects.exists()
+    kinds = Event.objects.filter(kind__startswith="removal_policy_").order_by("id").values_list("kind", flat=True)
+    assert list(kinds) == ["removal_policy_created", "removal_policy_changed", "removal_policy_deleted"]
