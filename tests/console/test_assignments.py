@@ -253,7 +253,7 @@ def test_profiles_that_are_not_ours_are_explained(console):
         is_managed=False, reported_at=timezone.now(),
     )  # fmt: skip
     page = words(text_of(console.get(page_of(channel.device), {"tab": "configuration"})))
-    assert "Installed, but not by Espalier" in page and "By hand" in page and "Can be removed by:" in page
+    assert "Also installed" in page and "By hand" in page and "Can be removed by:" in page
 
 
 def test_effective_values_are_shown_with_where_they_come_from(console, profile):
