@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, FloatField, Q, Value
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, FloatField, Min, Q, Value
 from django.db.models.functions import Now, Power
 from django.utils import timezone
 
@@ -52,14 +52,19 @@ def post(kind: str, payload: dict) -> Outbox:
 
 
 def drain(limit: int = 500) -> int:
-    """Handle rows that are due, by kind; return how many were taken. Workers beside this one take other rows."""
-    with transaction.atomic():
-        rows = list(_due().select_for_update(skip_locked=True)[:limit])
-        by_kind = defaultdict(list)
-        for row in rows:
-            by_kind[row.kind].append(row)
-        failed = [failure for same in by_kind.values() for failure in work_isolated(same, _handle)]
-        _mark(rows, failed)
+    """Handle rows that are due, at most ``limit`` of a kind; return how many were taken. Other workers take other rows.
+
+    Each kind has a transaction of its own: handlers lock what they are about, and in one transaction the locks of one
+    kind would be held while another's are waited for, in whatever order the rows came.
+    """
+    first = _due().order_by().values("kind").annotate(first=Min("id")).order_by("first")
+    return sum(_drain_kind(kind, limit) for kind in first.values_list("kind", flat=True))
+
+
+@transaction.atomic
+def _drain_kind(kind: str, limit: int) -> int:
+    rows = list(_due().filter(kind=kind).select_for_update(skip_locked=True)[:limit])
+    _mark(rows, work_isolated(rows, _handle))
     return len(rows)
 
 

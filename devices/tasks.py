@@ -9,7 +9,7 @@ from devices import groups, outbox, rejections
 def drain_outbox() -> None:
     """Handle what waits in the outbox."""
     batch = 500
-    while outbox.drain(batch) == batch:
+    while outbox.drain(batch) >= batch:
         pass
 
 
