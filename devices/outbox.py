@@ -24,6 +24,7 @@ MAX_ATTEMPTS = 8
 # After the first failure 40 s from the beginning, then four times that, until after 45 hours it is left to people.
 FIRST_RETRY = timedelta(seconds=10)
 RETRY_FACTOR = 4.0
+DONE_RETENTION = timedelta(days=3)
 
 Handler = Callable[[list[dict]], object]
 _handlers: dict[str, list[Handler]] = defaultdict(list)
@@ -66,6 +67,12 @@ def _drain_kind(kind: str, limit: int) -> int:
     rows = list(_due().filter(kind=kind).select_for_update(skip_locked=True)[:limit])
     _mark(rows, work_isolated(rows, _handle))
     return len(rows)
+
+
+def delete_done() -> int:
+    """Delete rows that were handled some time ago; those that failed stay for people to see. Returns how many."""
+    deleted, _ = Outbox.objects.filter(done_at__lt=timezone.now() - DONE_RETENTION).delete()
+    return deleted
 
 
 def _due():

@@ -24,3 +24,9 @@ def regroup() -> None:
     """Work out every smart group anew, one transaction each: what rules say of the last days changes by itself."""
     for group_id in groups.smart_group_ids():
         groups.evaluate_groups([group_id])
+
+
+@shared_task(name="devices.delete_done_outbox")
+def delete_done_outbox() -> None:
+    """Delete rows of the outbox that were handled."""
+    outbox.delete_done()

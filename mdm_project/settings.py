@@ -227,6 +227,7 @@ CELERY_BEAT_SCHEDULE = {
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
     "regroup": {"task": "devices.regroup", "schedule": 900, "options": {"expires": 900}},
     "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},
+    "delete-done-outbox": {"task": "devices.delete_done_outbox", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rejections": {"task": "devices.delete_old_rejections", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rows": {"task": "commands.delete_old_rows", "schedule": 3600, "options": {"expires": 3600}},
 }

@@ -95,3 +95,13 @@ def test_a_broker_that_is_down_does_not_hurt_the_request(django_capture_on_commi
         time.sleep(0.05)
     assert "devices.drain_outbox could not be asked for" in caplog.text
     assert Outbox.objects.get() == row
+
+
+def test_rows_that_were_handled_are_deleted_and_failed_ones_stay(told):
+    outbox.post("try", {"number": 1})
+    bad = outbox.post("try", {"fails": True})
+    outbox.drain()
+    assert outbox.delete_done() == 0
+    Outbox.objects.exclude(done_at=None).update(done_at=timezone.now() - timedelta(days=4))
+    assert outbox.delete_done() == 1
+    assert Outbox.objects.get() == bad
