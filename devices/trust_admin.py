@@ -218,7 +218,8 @@ class CertificateAuthorityAdmin(ReadOnlyAdmin):
             "A new authority is made and issues from now on. This one stays trusted, so enrolled devices go on; stop "
             "trusting it once all of them have renewed."
         )
-        return self._act(request, pk, _rotate, "Rotate", "A new authority issues from now on.", warning)
+        message = "A new authority issues from now on."
+        return self._act(request, pk, _rotate, "Rotate", message, warning, is_danger=False)
 
     def distrust_view(self, request, pk):
         """Refuse the certificates of an authority."""
