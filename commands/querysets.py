@@ -1,17 +1,26 @@
 """Questions about commands and queues."""
 
 from django.db import models
+from django.db.models import Exists, OuterRef
+
+from devices.access import is_limited, within
 
 
 class CommandQuerySet(models.QuerySet):
     def visible_to(self, user):
-        return self if user.has_perm("commands.view_command") else self.none()
+        """For limited people only what was asked of a device of theirs."""
+        if not user.has_perm("commands.view_command"):
+            return self.none()
+        if not is_limited(user):
+            return self
+        targets = self.model._meta.get_field("targets").related_model.objects
+        return self.filter(Exists(targets.filter(within(user, "channel__device"), command=OuterRef("pk"))))
 
 
 class QueuedCommandQuerySet(models.QuerySet):
     def visible_to(self, user):
         may_see = user.has_perm("commands.view_command") and user.has_perm("devices.view_device")
-        return self if may_see else self.none()
+        return self.filter(within(user, "channel__device")) if may_see else self.none()
 
     def waiting(self):
         return self.filter(finished_at=None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from commands.models import QueuedCommand
+from devices.access import within
 from devices.console import page
 from devices.console.bulk import BulkActions
 from devices.console.filters import (
@@ -150,7 +151,8 @@ class PersonAdmin(ConsoleAdmin):
     csv_columns = (("name", "name"), ("e-mail", "email"), ("department", "department"), ("site", "site"))
 
     def get_queryset(self, request):
-        return super().get_queryset(request).annotate(number=Count("devices"))
+        people = Person.objects.visible_to(request.user)
+        return people.annotate(number=Count("devices", filter=within(request.user, "devices")))
 
     @display(description="Devices", ordering="number")
     def devices_column(self, person):
@@ -213,8 +215,8 @@ class EventKindFilter(admin.SimpleListFilter):
 
 
 def about_visible_devices(queryset, user):
-    """Keep what is about no device, or about one that somebody may see."""
-    return queryset.filter(Q(device=None) | Q(device__in=Device.objects.visible_to(user).order_by().values("pk")))
+    """Keep what somebody may see: about a device of theirs, or (who is not limited) about none."""
+    return queryset.visible_to(user)
 
 
 @admin.register(RejectedMessage)

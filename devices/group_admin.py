@@ -2,8 +2,7 @@
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -12,10 +11,11 @@ from django.utils.safestring import mark_safe
 from unfold.decorators import display
 
 from devices import attributes
+from devices.access import within
 from devices.console.groups import GroupPages
 from devices.console.groups_forms import AttributeForm, LabelForm, TagForm
 from devices.console.groups_rule import sentence
-from devices.models import CustomAttribute, Group, Membership, Tag
+from devices.models import CustomAttribute, Group, Tag
 from devices.rules import Vocabulary
 from devices.timeline import Actor
 from mdm_project import status
@@ -55,9 +55,7 @@ class GroupAdmin(GroupPages, _ByServices):
         return [*self.group_urls(), *super().get_urls()]
 
     def get_queryset(self, request):
-        members = Membership.objects.filter(group=OuterRef("pk")).order_by().values("group")
-        number = Subquery(members.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
-        return Group.objects.visible_to(request.user).annotate(member_count=Coalesce(number, 0))
+        return Group.objects.visible_to(request.user).with_member_count(request.user)
 
     def get_changelist_instance(self, request):
         changelist = super().get_changelist_instance(request)
@@ -154,7 +152,7 @@ class TagAdmin(_SmallAdmin):
         return False
 
     def get_queryset(self, request):
-        return Tag.objects.annotate(number=Count("devices"))
+        return Tag.objects.annotate(number=Count("devices", filter=within(request.user, "devices")))
 
     @display(description="Tag", ordering="name")
     def name_column(self, tag):
@@ -195,7 +193,8 @@ class CustomAttributeAdmin(_SmallAdmin):
     csv_columns = (("name", "name"), ("label", "label"), ("kind", "kind"), ("devices", "number"))
 
     def get_queryset(self, request):
-        return CustomAttribute.objects.annotate(number=Count("values"))
+        seen = within(request.user, "values__device")
+        return CustomAttribute.objects.annotate(number=Count("values", filter=seen))
 
     @display(description="Attribute", ordering="label")
     def label_column(self, attribute):

@@ -1,8 +1,7 @@
 """The API's groups, tags and custom attributes, and what staff may change about a device."""
 
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count
 from django.shortcuts import get_object_or_404
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
@@ -11,8 +10,9 @@ from rest_framework.response import Response
 
 from devices import api, attributes, filters, groups, rules, services
 from devices import group_serializers as serializers
+from devices.access import within
 from devices.attribute_import import import_attributes
-from devices.models import CustomAttribute, Device, Group, Membership, Person, Tag
+from devices.models import CustomAttribute, Device, Group, Person, Tag
 from mdm_project.api.auth import actor_of
 from mdm_project.api.ordering import StableOrdering
 from mdm_project.api.permissions import Access, Scope, reading
@@ -37,9 +37,7 @@ class GroupView(ApiView):
         return self.counted(Group.objects.visible_to(self.request.user))
 
     def counted(self, queryset):
-        members = Membership.objects.filter(group=OuterRef("pk")).order_by().values("group")
-        number = Subquery(members.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
-        return queryset.annotate(member_count=Coalesce(number, 0))
+        return queryset.with_member_count(self.request.user)
 
     def get_serializer_context(self):
         return super().get_serializer_context() | {"vocabulary": rules.Vocabulary()}
@@ -132,7 +130,7 @@ class GroupMembers(GroupView):
         group, asked = self.get_object(), form.validated_data
         device_ids = _find(asked, Device.objects.visible_to(request.user))
         shift = self.actions[asked["action"]](group, device_ids, actor=actor_of(request))
-        number = group.memberships.count()
+        number = Device.objects.visible_to(request.user).filter(memberships__group=group).count()
         return Response({"joined": len(shift.joined), "left": len(shift.left), "member_count": number})
 
 
@@ -196,11 +194,15 @@ class GroupExplanation(GroupView):
 @extend_schema(summary="List tags")
 class TagList(ApiView, ListAPIView):
     access = {"GET": reading("devices.view_tag", VIEW_DEVICE)}
-    queryset = Tag.objects.annotate(device_count=Count("devices"))
+    queryset = Tag.objects.all()
     serializer_class = serializers.TagSerializer
     search_fields = ["name"]
     ordering_fields = ["id", "name", "device_count"]
     ordering = ["name", "id"]
+
+    def get_queryset(self):
+        seen = within(self.request.user, "devices")
+        return Tag.objects.annotate(device_count=Count("devices", filter=seen))
 
 
 class AttributeView(ApiView):
@@ -298,7 +300,7 @@ def _change(device: Device, changes: dict, actor) -> None:
     if "asset_tag" in changes:
         services.set_asset_tag(device, changes["asset_tag"], actor=actor)
     if "person" in changes:
-        services.assign_person(device, _person(changes["person"]), actor=actor)
+        services.assign_person(device, _person(changes["person"], actor.user), actor=actor)
     if "tags" in changes:
         attributes.set_tags(device, changes["tags"], actor=actor)
     if "attributes" in changes:
@@ -309,8 +311,8 @@ def _change(device: Device, changes: dict, actor) -> None:
             raise BadRequest(error.detail, fields=fields) from error
 
 
-def _person(person_id: int | None) -> Person | None:
-    person = Person.objects.filter(pk=person_id).first() if person_id else None
+def _person(person_id: int | None, user) -> Person | None:
+    person = Person.objects.visible_to(user).filter(pk=person_id).first() if person_id else None
     if person_id and person is None:
         raise BadRequest("there is no such person", fields={"person": f"there is no person {person_id}"})
     return person

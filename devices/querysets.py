@@ -1,13 +1,20 @@
-"""Questions about devices, enrollments and channels. Whatever staff see or change passes ``visible_to(user)``."""
+"""Questions about devices, enrollments and channels. Whatever staff see or change passes ``visible_to(user)``: the
+permission first, then the limit to groups of devices (devices.access).
+"""
 
 from django.db import models
-from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from devices.access import limit_of, within
+
+VIEW_DEVICE = "devices.view_device"
 
 
 class DeviceQuerySet(models.QuerySet):
     def visible_to(self, user):
-        """Only what the person may see; the seam where limits to device groups go."""
-        return self if user.has_perm("devices.view_device") else self.none()
+        """Only what the person may see: devices of the groups they are limited to."""
+        return self.filter(within(user)) if user.has_perm(VIEW_DEVICE) else self.none()
 
     def with_enrollment(self):
         """Annotate the current enrollment: ``enrollment_id``, ``enrollment_key``, ``enrollment_kind``, ``state``."""
@@ -60,10 +67,69 @@ class DeviceQuerySet(models.QuerySet):
 
 class GroupQuerySet(models.QuerySet):
     def visible_to(self, user):
-        return self if user.has_perm("devices.view_group") else self.none()
+        return self.reached_by(user) if user.has_perm("devices.view_group") else self.none()
+
+    def reached_by(self, user):
+        """For limited people their own groups, and those that some device of theirs is in."""
+        limit = limit_of(user)
+        if limit is None:
+            return self
+        members = self.model._meta.get_field("memberships").related_model.objects
+        own = members.filter(group__in=limit).order_by().values("device")
+        touched = members.filter(device__in=own).order_by().values("group")
+        return self.filter(Q(pk__in=limit) | Q(pk__in=touched))
+
+    def with_member_count(self, user):
+        """Annotate ``member_count``: members that the person may see."""
+        members = self.model._meta.get_field("memberships").related_model.objects
+        seen = members.filter(within(user, "device"), group=OuterRef("pk")).order_by().values("group")
+        number = Subquery(seen.annotate(number=Count("id")).values("number"), output_field=IntegerField())
+        return self.annotate(member_count=Coalesce(number, 0))
 
 
-class EnrollmentQuerySet(models.QuerySet):
+class OfDeviceQuerySet(models.QuerySet):
+    """Rows that belong to a device and need its permission only."""
+
+    def visible_to(self, user):
+        return self.filter(within(user, "device")) if user.has_perm(VIEW_DEVICE) else self.none()
+
+
+class AboutDeviceQuerySet(models.QuerySet):
+    """Rows that may be about a device: those about none are for people who are not limited."""
+
+    def visible_to(self, user):
+        """Rows about no device and about devices the person may see; who may see no devices has only the former."""
+        limit = limit_of(user)
+        if not user.has_perm(VIEW_DEVICE):
+            return self.filter(device=None) if limit is None else self.none()
+        return self if limit is None else self.filter(within(user, "device"))
+
+
+class EventQuerySet(AboutDeviceQuerySet):
+    def search(self, text: str):
+        """Events whose words, actor, kind or device (name, serial number) contain a text."""
+        conditions = Q(summary__icontains=text) | Q(actor__icontains=text)
+        conditions |= Q(kind__icontains=text.strip().replace(" ", "_"))
+        about = self.model._meta.get_field("device").related_model.objects
+        found = about.filter(Q(name__icontains=text) | Q(serial_number__icontains=text)).order_by().values("pk")
+        return self.filter(conditions | Q(device__in=found))
+
+
+class PersonQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """For limited people the users of their devices, and those who use none."""
+        if not user.has_perm("devices.view_person") and not user.has_perm("devices.change_device"):
+            return self.none()
+        if limit_of(user) is None:
+            return self
+        devices = self.model._meta.get_field("devices").related_model.objects
+        return self.filter(
+            Q(Exists(devices.filter(within(user), person=OuterRef("pk"))))
+            | ~Exists(devices.filter(person=OuterRef("pk")))
+        )
+
+
+class EnrollmentQuerySet(OfDeviceQuerySet):
     def current(self):
         return self.filter(is_current=True)
 
@@ -71,10 +137,7 @@ class EnrollmentQuerySet(models.QuerySet):
         return self.filter(is_current=True, state="enrolled")
 
 
-class ChannelQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        return self if user.has_perm("devices.view_device") else self.none()
-
+class ChannelQuerySet(OfDeviceQuerySet):
     def device_channels(self):
         return self.filter(user_key="")
 

@@ -10,6 +10,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from apns.models import PushCertificate
+from devices.access import within
 from devices.models import Enrollment
 from devices.timeline import record_event
 from enrollment import qr
@@ -118,7 +119,8 @@ class EnrollmentProfileAdmin(ConsoleAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request):
-        enrolled = Enrollment.objects.enrolled().filter(profile_slug=OuterRef("slug")).order_by()
+        seen = Enrollment.objects.filter(within(request.user, "device"))
+        enrolled = seen.enrolled().filter(profile_slug=OuterRef("slug")).order_by()
         number = enrolled.values("profile_slug").annotate(number=Count("id")).values("number")
         return super().get_queryset(request).annotate(number=Subquery(number))
 

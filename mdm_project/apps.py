@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class ConsoleConfig(AdminConfig):
@@ -15,6 +16,8 @@ class ProjectConfig(AppConfig):
     verbose_name = "Administration"
 
     def ready(self):
-        from mdm_project import sign_in_audit
+        from mdm_project import roles, sign_in_audit
 
         sign_in_audit.connect()
+        # After Django has made the permissions of an app: its own receiver was connected before, by contrib.auth.
+        post_migrate.connect(roles.sync_roles, dispatch_uid="roles")

@@ -17,6 +17,8 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.sites import UnfoldAdminSite
 
+from mdm_project.roles import is_api_only
+
 MAX_FOUND = 8
 
 
@@ -26,6 +28,10 @@ class ConsoleSite(UnfoldAdminSite):
     index_title = "Dashboard"
     enable_nav_sidebar = True
     index_template = "console/dashboard.html"
+
+    def has_permission(self, request):
+        """Active staff, but no programs; the helpdesk asks here, too."""
+        return super().has_permission(request) and not is_api_only(request.user)
 
     def index(self, request, extra_context=None):
         from mdm_project.dashboard import dashboard_context

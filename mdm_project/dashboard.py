@@ -14,6 +14,7 @@ from django.utils import timezone
 from apns.certificates import expiry_warning
 from apns.models import PushCertificate
 from commands.models import QueuedCommand
+from devices.access import within
 from devices.models import Channel, ChannelContact, Device, Enrollment, Identity, RejectedMessage
 from mdm_project.platforms import SYSTEMS
 
@@ -42,16 +43,16 @@ def dashboard_context(user) -> dict:
     may_see = user.has_perm("devices.view_device")
     context = {"may_see_devices": may_see, "needs": needs_of(user)}
     if may_see:
-        numbers = _enrollments() | _contacts()
+        numbers = _enrollments(user) | _contacts(user)
         context |= {
             "numbers": numbers,
             "seen_percent": _percent(numbers["hour"] + numbers["day"], numbers["enrolled"]),
-            "days": bars(enrollments_per_day()),
-            "systems": systems(),
+            "days": bars(enrollments_per_day(user)),
+            "systems": systems(user),
             "seen": last_seen(numbers),
         }
     if user.has_perm("commands.view_command") and may_see:
-        context |= {"commands": _commands()}
+        context |= {"commands": _commands(user)}
     return context
 
 
@@ -59,21 +60,25 @@ def _percent(part: int, whole: int) -> int:
     return round(100 * part / whole) if whole else 0
 
 
-def _enrollments() -> dict[str, int]:
+def _enrollments(user) -> dict[str, int]:
     enrolled = Q(state=Enrollment.State.ENROLLED)
     since = timezone.now() - RECENT
-    return Enrollment.objects.current().aggregate(
-        enrolled=Count("id", filter=enrolled),
-        this_week=Count("id", filter=enrolled & Q(enrolled_at__gte=since)),
-        enrolling=Count("id", filter=Q(state=Enrollment.State.PENDING)),
+    return (
+        Enrollment.objects.visible_to(user)
+        .current()
+        .aggregate(
+            enrolled=Count("id", filter=enrolled),
+            this_week=Count("id", filter=enrolled & Q(enrolled_at__gte=since)),
+            enrolling=Count("id", filter=Q(state=Enrollment.State.PENDING)),
+        )
     )
 
 
-def _contacts() -> dict[str, int]:
+def _contacts(user) -> dict[str, int]:
     """Count enrolled devices by how long ago they were heard of, as the filter of the list does."""
     now = timezone.now()
     edges = [now - timedelta(hours=hours) for _, _, hours in BUCKETS]
-    of_enrolled = ChannelContact.objects.filter(
+    of_enrolled = ChannelContact.objects.filter(within(user, "channel__device")).filter(
         channel__user_key="", channel__enrollment__is_current=True, channel__enrollment__state="enrolled"
     )
     return of_enrolled.aggregate(
@@ -84,16 +89,17 @@ def _contacts() -> dict[str, int]:
     )
 
 
-def _commands() -> dict[str, int]:
-    failed = QueuedCommand.objects.failed_since(timezone.now() - RECENT)
-    return {"waiting": QueuedCommand.objects.waiting().count(), "failed": failed.count()}
+def _commands(user) -> dict[str, int]:
+    targets = QueuedCommand.objects.visible_to(user)
+    failed = targets.failed_since(timezone.now() - RECENT)
+    return {"waiting": targets.waiting().count(), "failed": failed.count()}
 
 
-def enrollments_per_day() -> list[tuple[date, int]]:
+def enrollments_per_day(user) -> list[tuple[date, int]]:
     """Return the number of enrollments of each of the last days, oldest first."""
     today = timezone.now().date()
     first = today - timedelta(days=CHART_DAYS - 1)
-    enrolled = Enrollment.objects.filter(enrolled_at__date__gte=first).order_by()
+    enrolled = Enrollment.objects.visible_to(user).filter(enrolled_at__date__gte=first).order_by()
     counted = enrolled.annotate(day=TruncDate("enrolled_at")).values("day").annotate(number=Count("id"))
     numbers = {row["day"]: row["number"] for row in counted}
     return [(day, numbers.get(day, 0)) for day in (first + timedelta(days=index) for index in range(CHART_DAYS))]
@@ -132,10 +138,11 @@ def _round_up(number: int) -> int:
         step *= 10
 
 
-def systems() -> list[dict]:
+def systems(user) -> list[dict]:
     """Return, per platform, the share of each major OS version among enrolled devices, newest first."""
     counted = (
-        Device.objects.enrolled()
+        Device.objects.visible_to(user)
+        .enrolled()
         .exclude(platform="")
         .order_by("platform", "-os_version_parts__0")
         .values_list("platform", "os_version_parts__0")
@@ -203,11 +210,11 @@ def needs_of(user) -> list[Need]:
         ("devices.view_identity", _expiring_identities),
         ("devices.view_rejectedmessage", _rejected_messages),
     )
-    needs = [need for permission, source in sources if user.has_perm(permission) for need in source()]
+    needs = [need for permission, source in sources if user.has_perm(permission) for need in source(user)]
     return sorted(needs, key=lambda need: ("bad", "attn").index(need.tone))
 
 
-def _push_certificates() -> list[Need]:
+def _push_certificates(user) -> list[Need]:
     certificates = list(PushCertificate.objects.defer("key_encrypted", "certificate_pem").order_by("not_after", "id"))
     if not certificates:
         detail = "Without one no device can be woken, and no enrollment profile can be handed out."
@@ -227,8 +234,8 @@ def _push_certificates() -> list[Need]:
     return needs
 
 
-def _failed_commands() -> list[Need]:
-    failed = QueuedCommand.objects.failed_since(timezone.now() - RECENT).order_by()
+def _failed_commands(user) -> list[Need]:
+    failed = QueuedCommand.objects.visible_to(user).failed_since(timezone.now() - RECENT).order_by()
     causes = failed.values("command__request_type", "note").annotate(
         number=Count("channel__device", distinct=True), newest=Max("command")
     )
@@ -249,8 +256,8 @@ def _devices_in_words(number: int) -> str:
     return "1 device" if number == 1 else f"{number:,} devices"
 
 
-def _gone_channels() -> list[Need]:
-    number = Channel.objects.device_channels().filter(
+def _gone_channels(user) -> list[Need]:
+    number = Channel.objects.visible_to(user).device_channels().filter(
         push_gone_at__isnull=False, enrollment__is_current=True, state=Channel.State.ENABLED
     ).count()  # fmt: skip
     if not number:
@@ -261,7 +268,7 @@ def _gone_channels() -> list[Need]:
     return [Need("attn", "cloud_off", title, detail, f"{_devices()}?push=gone", "Show")]
 
 
-def _expiring_identities() -> list[Need]:
+def _expiring_identities(user) -> list[Need]:
     soon = timezone.now() + timedelta(days=30)
     number = Identity.objects.filter(is_active=True, not_after__lt=soon).exclude(enrollment_key="").count()
     if not number:
@@ -271,8 +278,8 @@ def _expiring_identities() -> list[Need]:
     return [Need("attn", "badge", title, "Renew them before the devices can no longer connect.", link, "Show")]
 
 
-def _rejected_messages() -> list[Need]:
-    recent = RejectedMessage.objects.filter(last_at__gte=timezone.now() - RECENT).order_by()
+def _rejected_messages(user) -> list[Need]:
+    recent = RejectedMessage.objects.visible_to(user).filter(last_at__gte=timezone.now() - RECENT).order_by()
     causes = recent.values("code").annotate(number=Count("id"), newest=Max("id")).order_by("-number", "code")[:CAUSES]
     rows = list(causes)
     reasons = dict(RejectedMessage.objects.filter(pk__in=[row["newest"] for row in rows]).values_list("id", "reason"))

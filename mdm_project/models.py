@@ -1,7 +1,7 @@
 """Staff-side records: the people who sign in, their API tokens, and who signed in when."""
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
@@ -12,6 +12,21 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         db_table = "staff_user"
+
+
+class Role(models.Model):
+    """A role that comes with the product: which group it is, and which permissions it was ever given (roles.py)."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="role")
+    given = ArrayField(models.CharField(max_length=150), default=list, editable=False)
+
+    class Meta:
+        db_table = "staff_role"
+        ordering = ["id"]
+
+    def __str__(self):
+        return self.slug
 
 
 class ApiToken(models.Model):

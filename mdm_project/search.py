@@ -90,7 +90,7 @@ def _commands(user, text: str) -> list[Found]:
 def _people(user, text: str) -> list[Found]:
     if not user.has_perm("devices.view_person"):
         return []
-    people = Person.objects.filter(name__icontains=text).order_by("name", "id")[:MAX_OF_A_KIND]
+    people = Person.objects.visible_to(user).filter(name__icontains=text).order_by("name", "id")[:MAX_OF_A_KIND]
     return [
         Found(
             title=str(person),

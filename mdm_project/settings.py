@@ -140,6 +140,7 @@ WSGI_APPLICATION = "mdm_project.wsgi.application"
 APPEND_SLASH = True
 AUTH_USER_MODEL = "mdm_project.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTHENTICATION_BACKENDS = ["devices.access.StaffBackend"]
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 SILENCED_SYSTEM_CHECKS: list[str] = []

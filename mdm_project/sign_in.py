@@ -8,6 +8,7 @@ from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
 from mdm_project.models import SignIn
+from mdm_project.roles import is_api_only
 
 WINDOW = timedelta(minutes=15)
 MAX_FAILURES_OF_NAME = 10
@@ -25,6 +26,13 @@ class LimitedAuthenticationForm(AuthenticationForm):
                 "Too many failed sign-ins. Wait a quarter of an hour and try again.", code="too_many_failures"
             )
         return super().clean()
+
+    def confirm_login_allowed(self, user):
+        super().confirm_login_allowed(user)
+        if is_api_only(user):
+            raise ValidationError(
+                "This account is for programs: it uses the API with a token and has no console.", code="api_only"
+            )
 
 
 def is_limited(username: str, address: str | None) -> bool:

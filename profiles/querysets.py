@@ -1,7 +1,9 @@
 """Questions about profiles and versions. Whatever staff see or change passes ``visible_to(user)``."""
 
 from django.db import models
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
+
+from devices.access import is_limited
 
 
 class ProfileQuerySet(models.QuerySet):
@@ -30,4 +32,11 @@ class ProfileVersionQuerySet(models.QuerySet):
 
 class AssignmentQuerySet(models.QuerySet):
     def visible_to(self, user):
-        return self if user.has_perm("profiles.view_assignment") else self.none()
+        """For limited people only what goes to a group that they see."""
+        if not user.has_perm("profiles.view_assignment"):
+            return self.none()
+        if not is_limited(user):
+            return self
+        groups = self.model._meta.get_field("include").related_model.objects.reached_by(user).order_by().values("pk")
+        including = self.model.include.through.objects.filter(assignment=OuterRef("pk"), group__in=groups)
+        return self.filter(Exists(including))

@@ -30,8 +30,9 @@ class DeviceForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "list": "people"}),
     )
 
-    def __init__(self, *args, people_url: str, **kwargs):
+    def __init__(self, *args, people_url: str, user, **kwargs):
         super().__init__(*args, **kwargs)
+        self.people = Person.objects.visible_to(user)
         look_up = {"hx-get": people_url, "hx-trigger": "input changed delay:200ms, focus", "hx-target": "#people"}
         self.fields["person"].widget.attrs |= look_up
 
@@ -40,7 +41,7 @@ class DeviceForm(forms.Form):
         if not text:
             return None
         number = NUMBER.search(text)
-        people = Person.objects.filter(pk=number[1]) if number else Person.objects.filter(name__iexact=text)
+        people = self.people.filter(pk=number[1]) if number else self.people.filter(name__iexact=text)
         found = list(people.order_by("id")[:2])
         if len(found) == 1:
             return found[0]

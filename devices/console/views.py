@@ -154,7 +154,7 @@ class DevicePages(ConfigurationPages):
         device = page.find_device(request.user, pk)
         person = person_choice(device.person) if device.person else ""
         initial = {"asset_tag": device.asset_tag, "person": person}
-        form = DeviceForm(submitted(request)[0], initial=initial, people_url=self.route("people"))
+        form = DeviceForm(submitted(request)[0], initial=initial, people_url=self.route("people"), user=request.user)
         form.fields |= label_fields(device)
         address = self.route("change", device.pk)
         if request.method == "POST" and form.is_valid():
@@ -174,6 +174,10 @@ class DevicePages(ConfigurationPages):
         if not self.has_change_permission(request):
             raise PermissionDenied
         text = NUMBER.sub("", request.GET.get("person", "").replace("\x00", "")).strip().split(",")[0]
-        people = Person.objects.filter(Q(name__icontains=text) | Q(email__icontains=text)).order_by("name", "id")
+        people = (
+            Person.objects.visible_to(request.user)
+            .filter(Q(name__icontains=text) | Q(email__icontains=text))
+            .order_by("name", "id")
+        )
         choices = [person_choice(person) for person in people[:20]]
         return HttpResponse(format_html_join("", '<option value="{}"></option>', ((choice,) for choice in choices)))

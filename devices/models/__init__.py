@@ -1,5 +1,6 @@
 """What a device is, and what proves, describes and remembers it."""
 
+from devices.models.access import AccessLimit
 from devices.models.authority import CertificateAuthority, Identity
 from devices.models.device import Channel, ChannelContact, Device, Enrollment, Person
 from devices.models.group import AttributeValue, CustomAttribute, Group, Membership, Tag
@@ -14,6 +15,7 @@ from devices.models.record import Event, Outbox, RejectedMessage
 from devices.models.secret import EscrowedSecret
 
 __all__ = [
+    "AccessLimit",
     "Answer",
     "AttributeValue",
     "AvailableUpdate",

@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from devices.querysets import ChannelQuerySet, DeviceQuerySet, EnrollmentQuerySet
+from devices.querysets import ChannelQuerySet, DeviceQuerySet, EnrollmentQuerySet, PersonQuerySet
 
 
 class Person(models.Model):
@@ -15,6 +15,8 @@ class Person(models.Model):
     department = models.CharField(max_length=200, blank=True)
     site = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PersonQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

@@ -5,24 +5,44 @@ from django.db.models import Q
 from django.utils import timezone
 
 from devices.models.device import Device
+from devices.querysets import AboutDeviceQuerySet, EventQuerySet
 
 
 class Event(models.Model):
-    """A fact of the timeline. It never holds a body or a secret; the actor is text and outlives the account."""
+    """A fact of the timeline. It never holds a body or a secret; the actor is text and outlives the account.
 
-    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
+    Rows are only ever added: a trigger of the database refuses to change or delete one, but for the retention
+    (devices.events).
+    """
+
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=50, help_text="for example enrolled, checked_out, command_queued")
     actor = models.CharField(max_length=200, blank=True, help_text="staff, token, device or the part that acted")
     summary = models.TextField()
     data = models.JSONField(default=dict)
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["device", "-id"]), models.Index(fields=["-at"])]
+        indexes = [
+            models.Index(fields=["device", "-id"]),
+            models.Index(fields=["-at"]),
+            models.Index(fields=["kind", "-id"], name="event_kind"),
+            models.Index(fields=["actor", "-id"], name="event_actor"),
+        ]
 
     def __str__(self):
         return self.summary
+
+    def save(self, *args, **kwargs):
+        if not self._state.adding:
+            raise TypeError("an event of the timeline is never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise TypeError("an event of the timeline is never deleted")
 
 
 class Outbox(models.Model):
@@ -63,6 +83,8 @@ class RejectedMessage(models.Model):
     excerpt_encrypted = models.BinaryField(null=True, editable=False)
     times = models.PositiveIntegerField(default=1)
     last_at = models.DateTimeField(default=timezone.now)
+
+    objects = AboutDeviceQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

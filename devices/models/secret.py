@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from devices.models.device import Device
+from devices.querysets import OfDeviceQuerySet
 
 
 class EscrowedSecret(models.Model):
@@ -15,17 +16,38 @@ class EscrowedSecret(models.Model):
     class Kind(models.TextChoices):
         UNLOCK_TOKEN = "unlock_token", "Unlock token"
         BOOTSTRAP_TOKEN = "bootstrap_token", "Bootstrap token"
+        FILEVAULT_RECOVERY_KEY = "filevault_recovery_key", "FileVault recovery key"
+        ACTIVATION_LOCK_BYPASS_CODE = "activation_lock_bypass_code", "Activation Lock bypass code"
+        ACTIVATION_LOCK_USER_BYPASS = "activation_lock_user_bypass", "Activation Lock bypass code (user's)"
+        LOCK_PIN = "lock_pin", "Lock PIN"
+        RECOVERY_LOCK_PASSWORD = "recovery_lock_password", "Recovery Lock password"
+        FIRMWARE_PASSWORD = "firmware_password", "Firmware password"
+        LOCAL_ADMIN_PASSWORD = "local_admin_password", "Local administrator password"
+
+    # For commands, not for people: there is nothing that a person could do with them.
+    UNREVEALABLE = (Kind.UNLOCK_TOKEN, Kind.BOOTSTRAP_TOKEN)
+    # What a device can be asked to exchange for another.
+    ROTATABLE = (Kind.FILEVAULT_RECOVERY_KEY, Kind.RECOVERY_LOCK_PASSWORD, Kind.LOCAL_ADMIN_PASSWORD)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="secrets")
     kind = models.CharField(max_length=30, choices=Kind.choices)
     value_encrypted = models.BinaryField(editable=False)
     is_current = models.BooleanField(default=True)
+    is_pending = models.BooleanField(default=False, help_text="sent to the device, which has not confirmed it yet")
+    command_uuid = models.TextField(blank=True, help_text="the command that sets it on the device")
+    source = models.CharField(max_length=100, blank=True, help_text="where it comes from")
+    revealed_at = models.DateTimeField(null=True, blank=True, help_text="last time a person was shown it")
+    rotation_wished_at = models.DateTimeField(null=True, blank=True, help_text="it was revealed and is to be exchanged")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    objects = OfDeviceQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at", "id"]
+        permissions = [("reveal_secret", "Can reveal secrets of devices")]
+        indexes = [models.Index(fields=["command_uuid"], condition=Q(is_pending=True), name="pending_secret")]
         constraints = [
             models.UniqueConstraint(
                 fields=["device", "kind"], condition=Q(is_current=True), name="one_current_secret_per_kind"

@@ -10,6 +10,7 @@ from rest_framework.exceptions import MethodNotAllowed, PermissionDenied
 from rest_framework.permissions import BasePermission
 
 from mdm_project.models import ApiToken
+from mdm_project.roles import is_api_only
 
 Scope = ApiToken.Scope
 
@@ -38,6 +39,8 @@ class DenyByDefault(BasePermission):
             raise MethodNotAllowed(request.method)
         if not (user.is_active and user.is_staff):
             raise PermissionDenied("The API is for active staff.")
+        if not isinstance(request.auth, ApiToken) and is_api_only(user):
+            raise PermissionDenied("This account is for programs: it needs a token.")
         if request.method == "OPTIONS":
             return True
         access = getattr(view, "access", {}).get("GET" if request.method == "HEAD" else request.method)
