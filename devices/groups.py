@@ -14,8 +14,10 @@ from collections.abc import Iterable, Sequence
 from django.db import DataError, IntegrityError, ProgrammingError, transaction
 from django.utils import timezone
 
+from devices.access import require_whole_fleet
 from devices.changes import KIND as INVENTORY_CHANGED
 from devices.changes import tell_changed
+from devices.events import MAX_DEVICES_OF_A_SHIFT, record_shifts
 from devices.memberships import Shift, announce, choose_members, work_out_members
 from devices.models import Group, Membership
 from devices.outbox import handles
@@ -32,6 +34,7 @@ def create_group(name: str, *, actor: Actor, kind: str = Group.Kind.STATIC, desc
     """Make a group; a smart one has its members at once. Raise BadRequest, BadRule, or Conflict for a taken name."""
     if kind not in Group.Kind.values:
         raise BadRequest("there is no such kind of group", fields={"kind": "must be static or smart"})
+    require_whole_fleet(actor.user)
     _check_rule(kind, rule)
     group = Group(name=_checked_name(name), kind=kind, description=description, rule=rule)
     _save(group)
@@ -45,6 +48,7 @@ def create_group(name: str, *, actor: Actor, kind: str = Group.Kind.STATIC, desc
 @transaction.atomic
 def change_group(group: Group, *, actor: Actor, **changes) -> Group:
     """Change ``name``, ``description`` or ``rule``; a new rule counts at once. Raises as create_group."""
+    require_whole_fleet(actor.user)
     group = Group.objects.select_for_update(no_key=True).get(pk=group.pk)
     before = {field: getattr(group, field) for field in changes}
     if "name" in changes:
@@ -68,6 +72,7 @@ def change_group(group: Group, *, actor: Actor, **changes) -> Group:
 @transaction.atomic
 def delete_group(group: Group, *, actor: Actor) -> None:
     """Delete a group; raise Conflict, naming it, when an assignment or a rule uses it."""
+    require_whole_fleet(actor.user)
     group = Group.objects.select_for_update().get(pk=group.pk)
     users = [*_related_names(group), *_rules_with(group)]
     if users:
@@ -110,6 +115,7 @@ def evaluate_groups(group_ids: Sequence[int] | None = None, device_ids: Sequence
     shifts = [_evaluate(group, vocabulary, device_ids) for group in groups]
     _mark(groups, is_complete=device_ids is None)
     shifts = [shift for shift in shifts if shift.device_ids]
+    record_shifts(shifts, {group.pk: group.name for group in groups}, "rule")
     announce(shifts)
     return shifts
 
@@ -158,6 +164,7 @@ def _mark(groups: list[Group], *, is_complete: bool) -> None:
 
 @transaction.atomic
 def _choose(group: Group, device_ids: Iterable[int], within: list[int] | None, actor: Actor) -> Shift:
+    require_whole_fleet(actor.user)
     group = Group.objects.select_for_update(no_key=True).get(pk=group.pk)
     if group.kind != Group.Kind.STATIC:
         raise Conflict(f"the members of {group.name} are chosen by its rule")
@@ -165,6 +172,8 @@ def _choose(group: Group, device_ids: Iterable[int], within: list[int] | None, a
     if shift.device_ids:
         summary = f"{len(shift.joined)} devices joined and {len(shift.left)} left group {group.name}"
         record_event("group_members_changed", summary, actor=actor.name, group_id=group.pk)
+        if len(shift.device_ids) <= MAX_DEVICES_OF_A_SHIFT:
+            record_shifts([shift], {group.pk: group.name}, actor.name)
         announce([shift])
         tell_changed(shift.device_ids)  # rules may look at this group
     return shift

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from devices import groups, outbox, rejections
+from devices import events, groups, outbox, rejections
 
 
 @shared_task(name="devices.drain_outbox")
@@ -17,6 +17,12 @@ def drain_outbox() -> None:
 def delete_old_rejections() -> None:
     """Delete refused messages past their retention."""
     rejections.delete_old_rejections()
+
+
+@shared_task(name="devices.delete_old_events")
+def delete_old_events() -> None:
+    """Delete what is on the timeline for longer than its retention."""
+    events.delete_old_events()
 
 
 @shared_task(name="devices.regroup")

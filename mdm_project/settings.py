@@ -98,8 +98,14 @@ INVENTORY_INTERVAL_HOURS = {
     "default": env.int("INVENTORY_INTERVAL_HOURS", 24),
     "macos": env.int("INVENTORY_INTERVAL_HOURS_MACOS", 12),
 }
+# The governor of destructive commands: how long an approval is waited for, how old an approver's account must be, and
+# after how long a loosened limit holds.
+APPROVAL_HOURS = env.int("APPROVAL_HOURS", 24)
+APPROVER_AGE_HOURS = env.int("APPROVER_AGE_HOURS", 24)
+LIMIT_CHANGE_HOURS = env.int("LIMIT_CHANGE_HOURS", 24)
 COMMAND_RETENTION_DAYS = env.int("COMMAND_RETENTION_DAYS", 90)
 REPORT_RETENTION_DAYS = env.int("REPORT_RETENTION_DAYS", 30)
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 730)
 REJECTED_MESSAGE_RETENTION_DAYS = env.int("REJECTED_MESSAGE_RETENTION_DAYS", 30)
 
 INSTALLED_APPS = [
@@ -222,6 +228,8 @@ CELERY_BEAT_SCHEDULE = {
     "push-due": {"task": "apns.push_due", "schedule": 5, "options": {"expires": 5}},
     "sweep-wakes": {"task": "apns.sweep_wakes", "schedule": 60, "options": {"expires": 60}},
     "reconcile": {"task": "commands.reconcile", "schedule": 30, "options": {"expires": 30}},
+    "advance-workflows": {"task": "commands.advance_workflows", "schedule": 15, "options": {"expires": 15}},
+    "release-held": {"task": "commands.release_held", "schedule": 15, "options": {"expires": 15}},
     "check-rollouts": {"task": "profiles.check_rollouts", "schedule": 60, "options": {"expires": 60}},
     "recompute-desired": {"task": "profiles.recompute", "schedule": 3600, "options": {"expires": 3600}},
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
@@ -230,6 +238,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},
     "delete-done-outbox": {"task": "devices.delete_done_outbox", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rejections": {"task": "devices.delete_old_rejections", "schedule": 3600, "options": {"expires": 3600}},
+    "delete-old-events": {"task": "devices.delete_old_events", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rows": {"task": "commands.delete_old_rows", "schedule": 3600, "options": {"expires": 3600}},
 }
 

@@ -14,6 +14,7 @@ from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest
 from profiles.desired import recompute_desired
 from profiles.models import Assignment, Profile, ProfileVersion
+from profiles.reach import require_assignment_within, require_included_within, require_profile_within
 
 State = Assignment.RolloutState
 PLAIN = ("priority", "is_enabled", "stage_hours", "failure_threshold_percent")
@@ -29,6 +30,7 @@ def create_assignment(
     ``assignment_id`` is one that `profiles.plan` reserved, so that the stages hold the devices that were shown.
     """
     _refuse_unknown(fields)
+    require_included_within(include, actor)
     assignment = Assignment(
         pk=assignment_id, profile=profile, created_by=actor.name,
         **{name: fields[name] for name in PLAIN if name in fields},
@@ -52,6 +54,8 @@ def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assi
     if not fields:
         return assignment
     assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
+    require_assignment_within(assignment, actor)
+    require_included_within(fields.get("include") or [], actor)
     for name in PLAIN:
         if name in fields:
             setattr(assignment, name, fields[name])
@@ -74,6 +78,7 @@ def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assi
 @transaction.atomic
 def delete_assignment(assignment: Assignment, *, actor: Actor) -> None:
     """End an assignment; the reconciler removes the profile where nothing else wants it."""
+    require_assignment_within(assignment, actor)
     _tell(assignment, actor, "assignment_deleted", f"{assignment.profile.name} no longer assigned so")
     Assignment.objects.filter(pk=assignment.pk).update(is_enabled=False)
     # Now, so that what is lost is counted, and other assignments take over, before the rows go with this one.
@@ -84,6 +89,7 @@ def delete_assignment(assignment: Assignment, *, actor: Actor) -> None:
 @transaction.atomic
 def withdraw_profile(profile: Profile, *, actor: Actor) -> None:
     """Take a profile away from all devices and keep it archived; its assignments stay and mean nothing."""
+    require_profile_within(profile, actor)
     Profile.objects.filter(pk=profile.pk).update(is_archived=True, updated_at=timezone.now())
     record_event("profile_withdrawn", f"{profile.name} withdrawn", actor=actor.name, profile_id=profile.pk)
     outbox.post("desired_changed", {"profile_ids": [profile.pk]})

@@ -335,7 +335,7 @@ class ApplyPlan(ApiView):
         summary="Do what a plan showed, or refuse it as stale", request=None, responses={200: AppliedSerializer}
     )
     def post(self, request, token):
-        row = get_object_or_404(Plan, token=token)
+        row = get_object_or_404(Plan.objects.visible_to(request.user), token=token)
         needed = NEEDED[row.change["kind"]]
         if not request.user.has_perm(needed):
             raise PermissionDenied(f"{request.user.get_username()} lacks the permission {needed}.")

@@ -16,6 +16,7 @@ from profiles import catalogue, content
 from profiles.errors import IdentifierTaken, PayloadReferenced, StaleRevision
 from profiles.models import Profile, RemovalPolicy
 from profiles.models.profile import new_uuid
+from profiles.reach import require_profile_within
 from profiles.removal_passwords import ensure_removal_password
 
 MAX_IDENTIFIER_CHARACTERS = 255
@@ -105,6 +106,7 @@ def change_profile(profile: Profile, revision: int, actor: Actor, *, draft: dict
     unknown = facts.keys() - _FACTS
     if unknown:
         raise TypeError(f"no facts of a profile: {unknown}")
+    require_profile_within(profile, actor)
     profile = Profile.objects.select_for_update(of=("self",)).select_related("removal_policy").get(pk=profile.pk)
     if profile.draft_revision != revision:
         latest = f"revision {profile.draft_revision} is the newest"

@@ -9,6 +9,7 @@ from functools import cache
 
 from django.db import connection
 
+from devices.access import limit_of
 from mdm_project import plist
 from profiles import catalogue
 from profiles.catalogue.availability import system_of
@@ -30,7 +31,8 @@ WITH used AS MATERIALIZED (
     FROM pair p JOIN profiles_desireditem a ON a.version_id = p.a_id
     JOIN profiles_desireditem b ON b.channel_id = a.channel_id AND b.version_id = p.b_id
     JOIN devices_channel c ON c.id = a.channel_id JOIN devices_device d ON d.id = c.device_id
-    WHERE d.platform <> ''
+    WHERE d.platform <> '' AND (%s::bigint[] IS NULL OR EXISTS (
+        SELECT FROM devices_membership m WHERE m.device_id = d.id AND m.group_id = ANY(%s::bigint[])))
 )
 SELECT a_id, b_id, platform, count(*), (array_agg(id ORDER BY id))[1:3], (array_agg(name ORDER BY id))[1:3]
 FROM shared GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
@@ -59,10 +61,15 @@ class Conflict:
     devices: Affected
 
 
-def conflicts(*, show_secrets: bool = False) -> list[Conflict]:
-    """Return all conflicts, those that no rule decides first, then by profile and key; two statements."""
+def conflicts(*, show_secrets: bool = False, user=None) -> list[Conflict]:
+    """Return all conflicts, for a user those on devices within their limit; two statements.
+
+    Those that no rule decides come first, then by profile and key.
+    """
+    limit = limit_of(user)
+    within = list(limit) if limit is not None else None
     with connection.cursor() as cursor:
-        cursor.execute(_PAIRS, [_peaceful_types()])
+        cursor.execute(_PAIRS, [_peaceful_types(), within, within])
         rows = cursor.fetchall()
     ids = {pk for row in rows for pk in row[:2]}
     versions = ProfileVersion.objects.select_related("profile").in_bulk(ids)

@@ -7,6 +7,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveAPIView
 from rest_framework.response import Response
 
+from devices.access import within
 from devices.models import Device, Group, Membership
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
@@ -58,12 +59,12 @@ class LintProfile(ProfileView):
 
     def scope(self, profile: Profile, group_ids: list[int] | None):
         if group_ids is None:
-            return scope_of_profile(profile)
+            return scope_of_profile(profile, self.request.user)
         groups = Group.objects.visible_to(self.request.user).filter(pk__in=group_ids)
         if len(groups) != len(set(group_ids)):
             raise ValidationError({"groups": "not all of them exist"})
-        members = Membership.objects.filter(group__in=groups).order_by().values("device")
-        return scope_of_channels(channels_for(profile, members), profile)
+        members = Membership.objects.filter(within(self.request.user, "device"), group__in=groups)
+        return scope_of_channels(channels_for(profile, members.order_by().values("device")), profile)
 
 
 class DeviceInsight(ApiView):
@@ -108,7 +109,7 @@ class ConflictList(ApiView, ListAPIView):
     queryset = Profile.objects.none()
 
     def get_queryset(self) -> list[Conflict]:
-        found = conflicts(show_secrets=self.request.user.has_perm(VIEW_SECRETS))
+        found = conflicts(show_secrets=self.request.user.has_perm(VIEW_SECRETS), user=self.request.user)
         profile = self.request.query_params.get("profile")
         words = self.request.query_params.get("search", "").lower()
         if profile:

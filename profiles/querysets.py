@@ -1,7 +1,7 @@
 """Questions about profiles and versions. Whatever staff see or change passes ``visible_to(user)``."""
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from devices.access import is_limited
 
@@ -40,3 +40,12 @@ class AssignmentQuerySet(models.QuerySet):
         groups = self.model._meta.get_field("include").related_model.objects.reached_by(user).order_by().values("pk")
         including = self.model.include.through.objects.filter(assignment=OuterRef("pk"), group__in=groups)
         return self.filter(Exists(including))
+
+
+class PlanQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """For limited people their own: a plan names the devices it is about, and theirs reach no others."""
+        if not is_limited(user):
+            return self
+        name = user.get_username()
+        return self.filter(Q(created_by=name) | Q(created_by__startswith=f"{name} (token "))

@@ -13,6 +13,7 @@ from devices import outbox
 from devices.timeline import SCHEDULE, Actor, record_event
 from mdm_project.errors import Conflict
 from profiles.models import Assignment
+from profiles.reach import require_assignment_within
 
 State = Assignment.RolloutState
 
@@ -83,7 +84,7 @@ def start_rollouts(profile_ids=None) -> list[int]:
 @transaction.atomic
 def advance(assignment: Assignment, *, actor: Actor) -> Assignment:
     """Go on to the next stage, or finish after the last; raise Conflict unless the rollout runs."""
-    assignment = _locked(assignment, State.RUNNING)
+    assignment = _locked(assignment, actor, State.RUNNING)
     if assignment.stage + 1 < len(assignment.stages):
         assignment.stage += 1
         return _keep(assignment, actor, "advanced", f"goes on to {assignment.stages[assignment.stage]}% of the devices")
@@ -94,7 +95,7 @@ def advance(assignment: Assignment, *, actor: Actor) -> Assignment:
 @transaction.atomic
 def halt(assignment: Assignment, reason: str, *, actor: Actor) -> Assignment:
     """Stop sending the version to devices that have not got it; those that have keep it."""
-    assignment = _locked(assignment, State.RUNNING)
+    assignment = _locked(assignment, actor, State.RUNNING)
     assignment.rollout_state, assignment.halt_reason = State.HALTED, reason or "halted by hand"
     return _keep(assignment, actor, "halted", f"halted: {assignment.halt_reason}")
 
@@ -102,7 +103,7 @@ def halt(assignment: Assignment, reason: str, *, actor: Actor) -> Assignment:
 @transaction.atomic
 def resume(assignment: Assignment, *, actor: Actor) -> Assignment:
     """Go on with the stage that was halted. With failures above the threshold it halts again at the next look."""
-    assignment = _locked(assignment, State.HALTED)
+    assignment = _locked(assignment, actor, State.HALTED)
     assignment.rollout_state, assignment.halt_reason = State.RUNNING, ""
     return _keep(assignment, actor, "resumed", "goes on")
 
@@ -113,7 +114,7 @@ def roll_back(assignment: Assignment, *, actor: Actor, reason: str = "") -> Assi
 
     It stays so until another version is to be had (published, or pinned).
     """
-    assignment = _locked(assignment, State.RUNNING, State.HALTED, State.DONE)
+    assignment = _locked(assignment, actor, State.RUNNING, State.HALTED, State.DONE)
     assignment.rollout_state, assignment.halt_reason = State.ROLLED_BACK, reason
     return _keep(assignment, actor, "rolled_back", "rolled back" + (f": {reason}" if reason else ""))
 
@@ -146,8 +147,9 @@ def _is_due(assignment: Assignment) -> bool:
     return (timezone.now() - assignment.stage_started_at).total_seconds() >= assignment.stage_hours * 3600
 
 
-def _locked(assignment: Assignment, *states: str) -> Assignment:
+def _locked(assignment: Assignment, actor: Actor, *states: str) -> Assignment:
     row = Assignment.objects.select_for_update().get(pk=assignment.pk)
+    require_assignment_within(row, actor)
     if row.rollout_state not in states:
         wanted = " or ".join(State(state).label.lower() for state in states)
         raise Conflict(f"this rollout is {row.get_rollout_state_display().lower()}, not {wanted}")

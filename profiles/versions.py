@@ -15,6 +15,7 @@ from profiles.composing import take_content
 from profiles.content import content_hash, payloads_of
 from profiles.errors import NothingToPublish, UnknownVersion
 from profiles.models import Profile, ProfileVersion
+from profiles.reach import require_profile_within
 from profiles.removal_passwords import ensure_removal_password
 from profiles.rendering import composed
 from profiles.variables import used_variables
@@ -41,6 +42,7 @@ def has_unpublished_changes(profile: Profile) -> bool:
 @transaction.atomic
 def publish(profile: Profile, actor: Actor, note: str = "") -> ProfileVersion:
     """Make the draft a version; raises NothingToPublish where the newest one has the same content."""
+    require_profile_within(profile, actor)
     profile = _locked(profile)
     ensure_removal_password(profile)
     content = composed(profile)
@@ -61,6 +63,7 @@ def roll_back(profile: Profile, number: int, actor: Actor, note: str = "") -> Pr
 
     The draft follows unless it holds unpublished changes. Raises UnknownVersion, NothingToPublish.
     """
+    require_profile_within(profile, actor)
     profile = _locked(profile)
     old = version_of(profile, number)
     content = old.content

@@ -1,7 +1,7 @@
 """The form of an assignment: which groups, which version, in which stages."""
 
 from django import forms
-from django.db.models import Count
+from django.db.models import F
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from unfold.widgets import UnfoldBooleanWidget as Switch
 
@@ -70,7 +70,7 @@ class AssignmentForm(forms.Form):
             groups = groups | Group.objects.filter(pk__in=[*self.initial["include"], *self.initial["exclude"]])
         groups = groups.distinct()
         self.fields["include"].queryset = self.fields["exclude"].queryset = groups
-        self.groups = groups.annotate(number=Count("memberships", distinct=True))
+        self.groups = groups.with_member_count(user).annotate(number=F("member_count"))
         numbers = list(profile.versions.order_by("-number").values_list("number", flat=True))
         newest = f"always the newest (now {numbers[0]})" if numbers else "always the newest (none is published yet)"
         self.fields["version"].choices = [("", newest), *((str(each), f"pinned: {each}") for each in numbers)]

@@ -115,7 +115,7 @@ class AssignmentPages:
         require(request.user, "profiles.view_profile")
         if not request.user.has_perm(VIEW_DEVICE):
             raise PermissionDenied
-        found = conflicts(show_secrets=request.user.has_perm(SECRETS))
+        found = conflicts(show_secrets=request.user.has_perm(SECRETS), user=request.user)
         return self.page(request, "console/assignment/conflicts.html", {"title": "Conflicts", "conflicts": found})
 
     def _plannable(self, request, pk, permission: str) -> Profile:

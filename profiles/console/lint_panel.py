@@ -92,7 +92,7 @@ def name_of_fix(fix: Fix) -> str:
 
 def _scope(profile: Profile, user) -> Scope:
     """Return the devices the profile goes to; none for who may not see devices."""
-    return scope_of_profile(profile) if user.has_perm(VIEW_DEVICE) else Scope((), (), profile.pk)
+    return scope_of_profile(profile, user) if user.has_perm(VIEW_DEVICE) else Scope((), (), profile.pk)
 
 
 def _place_of(draft: dict, form: PayloadForm | None) -> int | None:

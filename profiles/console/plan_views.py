@@ -66,7 +66,7 @@ class PlanPages:
     def plan_view(self, request, token):
         """Show a plan (GET); apply it, or make it anew where it is stale (POST)."""
         require(request.user, VIEW_DEVICE)
-        row = Plan.objects.filter(token=token).first()
+        row = Plan.objects.visible_to(request.user).filter(token=token).first()
         if row is None:
             raise Http404("there is no such plan")
         may_apply = request.user.has_perm(NEEDED[row.change["kind"]])

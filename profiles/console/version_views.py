@@ -74,7 +74,7 @@ class VersionPages:
             "form": form,
             "back": self.route("change", profile.pk),
             "button": "Show the plan" if is_planned else "Publish",
-            "reached": scope_of_profile(profile).device_count if is_planned else None,
+            "reached": scope_of_profile(profile, request.user).device_count if is_planned else None,
             "latest": latest,
             "profile": profile,
             "changes": words_of_changes(changes, latest.content, composed(profile)) if latest else [],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from devices.access import is_limited, within
 from devices.models import Channel
 from devices.querysets import ChannelQuerySet
 from profiles.catalogue import Target
@@ -67,11 +68,13 @@ class Scope:
         return Affected(sum(cohort.count for cohort in cohorts), self.device_count, tuple(first))
 
 
-def scope_of_profile(profile: Profile) -> Scope:
-    """Return the devices that the profile's enabled assignments mean; two statements."""
+def scope_of_profile(profile: Profile, user=None) -> Scope:
+    """Return the devices that the profile's enabled assignments mean, for a user those of their limit."""
     with connection.cursor() as cursor:
         cursor.execute(_REACHED, {"profiles": [profile.pk], "devices": None})
         channel_ids = [channel_id for (channel_id,) in cursor]
+    if is_limited(user):
+        return scope_of_channels(Channel.objects.filter(within(user, "device"), pk__in=channel_ids), profile)
     return _scope(channel_ids, profile)
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from devices.models import Group
 from profiles.models.profile import Profile, ProfileVersion
-from profiles.querysets import AssignmentQuerySet
+from profiles.querysets import AssignmentQuerySet, PlanQuerySet
 
 
 class Assignment(models.Model):
@@ -70,6 +70,8 @@ class Plan(models.Model):
     created_by = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     applied_at = models.DateTimeField(null=True)
+
+    objects = PlanQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
