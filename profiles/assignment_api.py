@@ -365,7 +365,7 @@ class DeviceConfiguration(DeviceItems):
 
 
 class RetryConfiguration(DeviceItems):
-    access = {"POST": Access(Scope.WRITE, (VIEW_DEVICE, CHANGE))}
+    access = {"POST": Access(Scope.COMMANDS, (VIEW_DEVICE, "commands.add_command"))}
     serializer_class = RetriedSerializer
 
     @extend_schema(

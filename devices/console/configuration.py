@@ -24,7 +24,7 @@ from profiles.models import Assignment, ItemStatus
 from profiles.removal import Explanation, Removable, removability
 
 MAY_SEE = "profiles.view_profile"
-MAY_RETRY = "profiles.change_assignment"
+MAY_RETRY = "commands.add_command"
 STATUS_OF = {
     "pending": status.PENDING,
     "sent": status.SENT,

@@ -95,7 +95,7 @@ TABLE = [
         for state, step in (("running", "advance"), ("running", "halt"), ("halted", "resume"), ("running", "roll-back"))
     ),
     ("devices/{device}/configuration/", "GET", "read", (DEVICE, PROFILE), 200),
-    ("devices/{device}/configuration/retry/", "POST", "write", (DEVICE, "profiles.change_assignment"), 200),
+    ("devices/{device}/configuration/retry/", "POST", "commands", (DEVICE, "commands.add_command"), 200),
     ("profiles/{configuration}/lint/", "POST", "read", (PROFILE, DEVICE), 200),
     ("devices/{device}/effective-configuration/", "GET", "read", (DEVICE, PROFILE), 200),
     ("devices/{device}/removability/", "GET", "read", (DEVICE,), 200),
@@ -153,6 +153,11 @@ class Slugs:
 
 @pytest.fixture
 def addresses(db) -> dict:
+    return make_addresses()
+
+
+def make_addresses() -> dict:
+    """Make one row of everything that has an address; return what is put into the addresses of the table."""
     queued = factories.make_queued()
     running, halted = make_rollouts()
     return {
@@ -165,7 +170,7 @@ def addresses(db) -> dict:
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,
         "command": queued.command_id,
-        "certificate": factories.make_push_certificate().pk,
+        "certificate": factories.make_push_certificate(topic="com.apple.mgmt.addressed", is_default=False).pk,
         "profile": factories.make_enrollment_profile().pk,
         "configuration": published_profile().pk,
         "plain": factories.make_profile().pk,

@@ -102,7 +102,7 @@ TABLE = [
     ("profiles_profile_plan", ("plan",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("devices_device_configuration", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_effective", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
-    ("devices_device_retry_configuration", ("device",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_device_retry_configuration", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("profiles_removalpolicy_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("profiles_removalpolicy_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_group_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
@@ -149,7 +149,11 @@ BODIES = {
 
 @pytest.fixture
 def rows(db) -> dict:
-    """A device with a failed command, and one row of everything else that has a page."""
+    return make_rows()
+
+
+def make_rows() -> dict:
+    """Make a device with a failed command, and one row of everything else that has a page."""
     factories.make_push_certificate()
     channel = factories.make_channel()
     factories.make_enrollment_profile(slug="way-in")
