@@ -175,7 +175,7 @@ class FactList(ApiView, ListAPIView):
     filter_backends = []
 
     def get_queryset(self):
-        return rules.Vocabulary().facts()
+        return rules.Vocabulary(self.request.user).facts()
 
 
 class GroupExplanation(GroupView):

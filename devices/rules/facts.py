@@ -161,8 +161,11 @@ BUILT_IN: dict[str, Fact] = {
 class Vocabulary:
     """The facts of this installation: the built-in ones, custom attributes and static groups, read when first needed.
 
-    One vocabulary serves many rules; it is as old as its first use.
+    One vocabulary serves many rules; it is as old as its first use. With a user, it offers the groups that they see.
     """
+
+    def __init__(self, user=None):
+        self._user = user
 
     @cached_property
     def attributes(self) -> dict[str, Fact]:
@@ -170,7 +173,12 @@ class Vocabulary:
 
     @cached_property
     def group(self) -> Fact:
-        static = Group.objects.filter(kind=Group.Kind.STATIC).order_by("name", "id").values_list("id", "name")
+        static = (
+            Group.objects.reached_by(self._user)
+            .filter(kind=Group.Kind.STATIC)
+            .order_by("name", "id")
+            .values_list("id", "name")
+        )
         rows = _of_device(Membership, group__kind=Group.Kind.STATIC)
         return Fact("group", "group", "membership", "group_id", rows, choices=tuple(static), verbs=IS_IN)
 
