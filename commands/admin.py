@@ -13,11 +13,14 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from commands.answers import answer_of, error_words
+from commands.asking import ask_again
+from commands.causes import failures_by_cause
 from commands.models import Command, QueuedCommand, Report
 from commands.progress import progress
-from commands.queue import cancel_commands, retry_command
+from commands.queue import cancel_commands
 from devices.console.forms import ReasonForm
 from devices.console.links import device_link
+from devices.models import Device
 from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status
@@ -31,7 +34,6 @@ State = QueuedCommand.State
 FAILED = (State.FAILED, State.QUARANTINED)
 TARGETS_PAGE = 100
 FAILED_DAYS = 7
-RETRIES_AT_ONCE = 500
 STATE_FILTERS = {
     "waiting": QueuedCommand.WAITING,
     "acknowledged": (State.ACKNOWLEDGED,),
@@ -133,6 +135,9 @@ class CommandAdmin(LongListAdmin):
             "command": command,
             "payload": _payload(command),
             "counts": counts,
+            "causes": failures_by_cause(targets),
+            "left_out": _left_out(command, request.user),
+            "shares": _shares(counts),
             "outcome": outcome_words(counts),
             "state": state,
             "rows": [(queued, progress(queued)) for queued in shown.order_by("id")[:TARGETS_PAGE]],
@@ -162,18 +167,20 @@ class CommandAdmin(LongListAdmin):
         return self.dialog(request, "console/dialog_form.html", context)
 
     def retry_view(self, request, pk):
-        """Ask the devices that failed again."""
+        """Ask the devices that failed again, as a new command."""
         self._require_add(request)
         command = self._command(request, pk)
+        address = self.route("change", pk)
         failed = QueuedCommand.objects.visible_to(request.user).filter(command=command).failed()
-        number = 0
+        number = int(request.POST.get("number", "0") or 0) or None
         try:
-            for queued in failed.select_related("command").order_by("id")[:RETRIES_AT_ONCE]:
-                retry_command(queued, actor=Actor.staff(request.user))
-                number += 1
+            asked = ask_again(failed, actor=Actor.staff(request.user), confirmed=number)
         except EspalierError as error:
-            return self.failed(request, f"{number} asked again, then: {error.detail}", self.route("change", pk))
-        return self.done(request, f"{number} devices asked again.", self.route("change", pk), reload=True)
+            return self.failed(request, error.detail, address)
+        if asked.held is not None:
+            return self.done(request, asked.held.words, address, reload=True)
+        words = f"{asked.command.target_count} devices asked again."
+        return self.done(request, words, self.route("change", asked.command.pk), reload=True)
 
     @staticmethod
     def _require_add(request) -> None:
@@ -217,10 +224,12 @@ class CommandAdmin(LongListAdmin):
         queued = self._target(request, pk)
         address = self.route("change", queued.command_id)
         try:
-            retry_command(queued, actor=Actor.staff(request.user))
+            one = QueuedCommand.objects.filter(pk=queued.pk)
+            asked = ask_again(one, actor=Actor.staff(request.user))
         except EspalierError as error:
             return self.failed(request, error.detail, address)
-        return self.done(request, f"{queued.command.request_type} asked again.", address)
+        words = asked.held.words if asked.held else f"{queued.command.request_type} asked again."
+        return self.done(request, words, address)
 
 
 def _attach_counts(commands, user) -> None:
@@ -254,6 +263,26 @@ def outcome_words(counts: dict[str, int]) -> list[status.Status]:
             text = word.word if sum(counts.values()) == 1 else f"{number:,} {word.word.lower()}"
             words.append(status.Status(text, word.tone, word.icon))
     return words
+
+
+def _shares(counts: dict[str, int]) -> list[tuple[str, str, float]]:
+    """Return the parts of the bar: tone, words, per cent."""
+    total = sum(counts.values()) or 1
+    parts = (
+        ("ok", "acknowledged", counts["acknowledged"]), ("bad", "failed", counts["failed"]),
+        ("info", "sent", counts["sent"]), ("wait", "pending", counts["pending"] + counts["not_now"]),
+        ("gone", "ended", counts["cancelled"] + counts["expired"]),
+    )  # fmt: skip
+    return [(tone, f"{number:,} {word}", 100 * number / total) for tone, word, number in parts if number]
+
+
+def _left_out(command: Command, user) -> list[dict]:
+    """Return who could not take it, by reason, with some of the devices that the person may see."""
+    groups = []
+    for group in command.refused:
+        devices = Device.objects.visible_to(user).filter(pk__in=group["device_ids"])
+        groups.append({"reason": group["reason"], "count": devices.count(), "devices": devices.order_by("id")[:5]})
+    return [group for group in groups if group["count"]]
 
 
 def _payload(command: Command) -> dict:

@@ -6,8 +6,9 @@ from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveAPIV
 from rest_framework.response import Response
 
 from commands import filters, serializers
+from commands.asking import Asked, ask, ask_again
 from commands.models import Command, QueuedCommand
-from commands.queue import cancel_commands, queue_command
+from commands.queue import cancel_commands
 from commands.reports import attach_outcomes
 from commands.targets import find_channels
 from devices.models import Device
@@ -41,7 +42,7 @@ class CommandList(ApiView, ListCreateAPIView):
     @extend_schema(
         summary="Queue a command",
         request=serializers.NewCommandSerializer,
-        responses={201: serializers.QueuedSerializer},
+        responses={201: serializers.QueuedSerializer, 202: serializers.HeldSerializer},
     )
     def post(self, request, *args, **kwargs):
         form = serializers.NewCommandSerializer(data=request.data)
@@ -49,14 +50,24 @@ class CommandList(ApiView, ListCreateAPIView):
         asked = dict(form.validated_data)
         payload = plist.from_json(asked.pop("payload", None) or {}, ("payload",))
         reach = find_channels(asked.pop("targets"), request.user)
-        command = queue_command(asked.pop("request_type"), payload, reach.channels, actor=actor_of(request), **asked)
-        answer = {
-            "id": command.pk,
-            "command_uuid": command.uuid,
-            "queued": command.target_count,
-            "skipped": reach.skipped_device_ids,
-        }
-        return Response(answer, status=201)
+        outcome = ask(asked.pop("request_type"), payload, reach.channels, actor=actor_of(request), **asked)
+        return answer_of(outcome, reach.skipped_device_ids)
+
+
+def answer_of(outcome: Asked, skipped: list[int]) -> Response:
+    """Say what became of a wish: 201 with the command, 202 with what the governor holds."""
+    left_out = {
+        "skipped": skipped,
+        "refused": [
+            {"device_id": it.device_id, "serial_number": it.serial_number, "reason": it.reason}
+            for it in outcome.refused
+        ],
+    }
+    if outcome.held is not None:
+        return Response({**serializers.HeldSerializer(outcome.held).data, **left_out}, status=202)
+    command = outcome.command
+    queued = {"id": command.pk, "command_uuid": command.uuid, "queued": command.target_count}
+    return Response({**queued, **left_out}, status=201)
 
 
 @extend_schema(summary="Show a command and how many targets are in which state")
@@ -86,6 +97,24 @@ class CancelCommand(ApiView):
         targets = command.targets.visible_to(request.user)
         number = cancel_commands(targets, actor=actor_of(request), reason=form.validated_data["reason"])
         return Response({"cancelled": number})
+
+
+class RetryCommand(ApiView):
+    access = {"POST": ASKING}
+    queryset = Command.objects.all()
+    serializer_class = serializers.RetrySerializer
+
+    @extend_schema(
+        summary="Ask those that failed again, as a new command",
+        request=serializers.RetrySerializer,
+        responses={201: serializers.QueuedSerializer, 202: serializers.HeldSerializer},
+    )
+    def post(self, request, pk):
+        form = self.get_serializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        command = get_object_or_404(Command.objects.visible_to(request.user).only("id"), pk=pk)
+        failed = command.targets.visible_to(request.user).failed()
+        return answer_of(ask_again(failed, actor=actor_of(request), **form.validated_data), [])
 
 
 class QueueRows(ApiView, ListAPIView):

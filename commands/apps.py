@@ -11,3 +11,4 @@ class CommandsConfig(AppConfig):
     def ready(self):
         import_module("commands.schedule")
         import_module("commands.profile_results")
+        import_module("commands.meanings").load_all()

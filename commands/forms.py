@@ -22,7 +22,6 @@ from mdm_project.errors import EspalierError
 MAX_PROFILE_BYTES = 10 * 1024 * 1024
 # Commands after which data is gone; however they are asked for, the serial number is typed first.
 ERASING = ("EraseDevice",)
-APPLE_MOBILE = ("ios", "ipados")
 
 
 def _text(label: str, *, required=False, help_text="", max_length=None, **attrs) -> forms.CharField:
@@ -45,6 +44,7 @@ class CommandForm(forms.Form):
     tells = ""
     is_dangerous = False
     needs_typed_confirmation = False
+    is_governed = False
     button = "Send command"
 
     reason = _text("Reason", help_text="Kept in the timeline.", max_length=500)
@@ -57,9 +57,18 @@ class CommandForm(forms.Form):
             self.fields["reason"].required = True
         if "pin" in self.fields and device is not None and device.platform != "macos":
             del self.fields["pin"]
-        if self.needs_typed_confirmation:
+        if self.needs_typing:
             self._add_confirmation()
         self.order_fields([name for name in self.fields if name not in ("reason", "typed")] + ["reason", "typed"])
+
+    @property
+    def needs_typing(self) -> bool:
+        """Something is typed before data is lost, and before anything destructive is done to many."""
+        return self.needs_typed_confirmation or (self.device is None and self.is_governed)
+
+    def confirmed(self) -> int | None:
+        """Return the number of devices that was agreed to by typing it. The form is valid."""
+        return int(self.confirmation) if self.needs_typing and self.device is None else None
 
     def _add_confirmation(self) -> None:
         self.fields["typed"] = _text(
@@ -72,23 +81,12 @@ class CommandForm(forms.Form):
             raise forms.ValidationError(f"This must be {self.confirmation}, exactly.")
         return typed
 
-    @classmethod
-    def refusal(cls, device: Device) -> str:
-        """Say why the command is of no use to a device, or nothing."""
-        return ""
-
     def asked_type(self) -> str:
         return self.request_type
 
     def payload(self) -> dict:
         """Return the keys beside RequestType. The form is valid."""
         return {}
-
-
-def _needs_supervision(device: Device, *platforms: str) -> str:
-    if device.platform in platforms and device.is_supervised is False:
-        return "The device is not supervised."
-    return ""
 
 
 class DeviceInformation(CommandForm):
@@ -132,20 +130,12 @@ class AvailableOSUpdates(CommandForm):
     request_type, title, icon = "AvailableOSUpdates", "Available OS updates", "system_update"
     tells = "What the device could install now"
 
-    @classmethod
-    def refusal(cls, device):
-        return _needs_supervision(device, *APPLE_MOBILE, "tvos")
-
 
 class RestartDevice(CommandForm):
     request_type, title, icon, is_dangerous = "RestartDevice", "Restart", "restart_alt", True
     tells = "Restarts at once; a locked iPhone stays off the network until it is unlocked"
     button = "Restart"
     notify = _switch("Ask the person first", "Macs only: a notice that can be put off.")
-
-    @classmethod
-    def refusal(cls, device):
-        return _needs_supervision(device, *APPLE_MOBILE, "tvos")
 
     def payload(self):
         return {"NotifyUser": True} if self.cleaned_data["notify"] else {}
@@ -156,31 +146,24 @@ class ShutDownDevice(CommandForm):
     tells = "Somebody has to switch it on again by hand"
     button = "Shut down"
 
-    @classmethod
-    def refusal(cls, device):
-        if device.platform == "tvos":
-            return "An Apple TV has no such command."
-        return _needs_supervision(device, *APPLE_MOBILE)
-
 
 class DeviceLock(CommandForm):
     request_type, title, icon, is_dangerous = "DeviceLock", "Lock", "lock", True
     tells = "Locks the screen; a Mac restarts and wants the PIN"
     button = "Lock"
+    is_governed = True
     message = _text("Message on the lock screen", max_length=500)
     phone_number = _text("Phone number on the lock screen", max_length=50)
-    pin = _text("PIN", help_text="Macs only: six digits that unlock it again. Write it down.", inputmode="numeric")
-
-    @classmethod
-    def refusal(cls, device):
-        return "An Apple TV cannot be locked." if device.platform == "tvos" else ""
+    pin = _text(
+        "PIN",
+        help_text="Macs only: six digits. Left empty, one is made up; it is kept among the secrets either way.",
+        inputmode="numeric",
+    )
 
     def clean_pin(self):
         pin = self.cleaned_data["pin"]
         if pin and not (pin.isdecimal() and len(pin) == 6):
             raise forms.ValidationError("The PIN is six digits.")
-        if not pin and self.device is not None and self.device.platform == "macos":
-            raise forms.ValidationError("A Mac needs a PIN: without one nobody can unlock it again.")
         return pin
 
     def payload(self):
@@ -232,12 +215,23 @@ class RemoveProfile(CommandForm):
         return {"Identifier": self.cleaned_data["identifier"]}
 
 
+class ClearPasscode(CommandForm):
+    request_type, title, icon, is_dangerous = "ClearPasscode", "Clear passcode", "lock_open", True
+    tells = "Removes the passcode of an iPhone or iPad, so that it can be unlocked"
+    button = "Clear passcode"
+    is_governed = True
+
+
 class EraseDevice(CommandForm):
     request_type, title, icon, is_dangerous = "EraseDevice", "Erase", "delete_forever", True
-    needs_typed_confirmation = True
+    needs_typed_confirmation = is_governed = True
     tells = "Everything on the device is lost, and it leaves management"
     button = "Erase for good"
-    pin = _text("PIN", help_text="Macs without Apple silicon only: six digits.", inputmode="numeric")
+    pin = _text(
+        "PIN",
+        help_text="Macs only: six digits. Left empty, one is made up; it is kept among the secrets either way.",
+        inputmode="numeric",
+    )
 
     def clean_pin(self):
         pin = self.cleaned_data["pin"]

@@ -26,6 +26,10 @@ class CommandReport(inventory.Reported):
     status: str = ""
     error_chain: list = field(default_factory=list)
 
+    @property
+    def command_uuid(self) -> str:
+        return self.content.get("CommandUUID", "")
+
 
 @dataclass(frozen=True)
 class Interpreter:

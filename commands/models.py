@@ -37,7 +37,11 @@ class Command(models.Model):
     supersedes = models.CharField(
         max_length=100, blank=True, help_text="scheduled refreshes: replaces unanswered elders of the same name"
     )
+    is_destructive = models.BooleanField(default=False, db_default=False, help_text="the governor permitted it")
     target_count = models.PositiveIntegerField(default=0)
+    refused = models.JSONField(
+        default=list, db_default=[], editable=False, help_text="who could not take it: reason and device ids"
+    )
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 
@@ -85,6 +89,9 @@ class QueuedCommand(models.Model):
     finished_at = models.DateTimeField(null=True, help_text="set in every final state; empty: it waits")
     expires_at = models.DateTimeField(null=True)
     note = models.TextField(null=True, help_text="why it failed, was cancelled or quarantined, in words")  # noqa: DJ001
+    body_encrypted = models.BinaryField(
+        null=True, editable=False, help_text="the plist as this target gets it, where it has keys of its own"
+    )
 
     objects = QueuedCommandQuerySet.as_manager()
 
@@ -175,3 +182,8 @@ class InventoryRefresh(models.Model):
 def report_context(enrollment_key: str, user_key: str) -> str:
     """What the ciphertext of a report is bound to: the channel it came from, as known before it has a row."""
     return f"report:{enrollment_key}:{user_key}"
+
+
+# Models of packages within this app.
+from commands.governor.models import GovernorLimit, HeldAction, KillSwitch, LimitChange, PermitRow  # noqa: E402, F401
+from commands.workflows.models import Workflow, WorkflowStep  # noqa: E402, F401

@@ -14,13 +14,13 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apns.services import request_wake
+from commands.meanings import meaning_of
 from commands.models import Command, QueuedCommand, Report
-from commands.validation import check_command, check_command_uuid, render_command
+from commands.validation import check_command_uuid, check_structure, render_command
 from devices.models import Channel
 from devices.timeline import Actor, record_event
-from mdm_project import plist
-from mdm_project.crypto import seal_body, unseal
-from mdm_project.errors import BadRequest, Conflict
+from mdm_project.crypto import seal_body
+from mdm_project.errors import BadRequest, Conflict, EspalierError
 
 State = QueuedCommand.State
 DELETE_BATCH = 5000
@@ -29,6 +29,10 @@ DELETE_BATCH = 5000
 _INSERT_TARGETS = """
 INSERT INTO commands_queuedcommand (command_id, channel_id, priority, expires_at)
 SELECT %s, id, %s, %s FROM ({channels}) AS target ORDER BY id"""
+_INSERT_OWN = """
+INSERT INTO commands_queuedcommand (command_id, channel_id, priority, expires_at, body_encrypted)
+SELECT %s, target.id, %s, %s, own.body FROM ({channels}) AS target
+LEFT JOIN unnest(%s::bigint[], %s::bytea[]) AS own (id, body) USING (id) ORDER BY target.id"""
 
 
 class NobodyToAsk(BadRequest):
@@ -37,6 +41,12 @@ class NobodyToAsk(BadRequest):
 
 class DuplicateCommand(Conflict):
     code = "duplicate_command_uuid"
+
+
+class DangerWithoutPermit(EspalierError):
+    """A destructive command that did not pass the governor: a mistake in the program, never in the request."""
+
+    code = "danger_without_permit"
 
 
 def queue_command(
@@ -51,24 +61,32 @@ def queue_command(
     supersedes: str = "",
     push: bool = True,
     command_uuid: str | None = None,
+    permit=None,
+    own_keys: dict[int, dict] | None = None,
 ) -> Command:
     """Ask every channel of a ChannelQuerySet for the same thing, and wake them after commit unless push is off.
 
     Channels that cannot be asked (unenrolled) are left out. Raises InvalidCommand, NobodyToAsk, and DuplicateCommand
-    for a CommandUUID that was used before. ``payload`` holds plist values (bytes and datetimes as such).
+    for a CommandUUID that was used before. ``payload`` holds plist values (bytes and datetimes as such); ``own_keys``
+    are added to it for some channels, by id. A destructive command needs the governor's ``permit``: what people and
+    programs wish comes through commands.asking.
     """
     payload = payload or {}
-    check_command(request_type, payload)
+    check_structure(request_type, payload)
+    if permit is None and meaning_of(request_type).danger(payload):
+        raise DangerWithoutPermit(f"{request_type} was to be queued without a permit")
     command_uuid = command_uuid or str(uuid.uuid4()).upper()
     check_command_uuid(command_uuid)
     command = Command(
         uuid=command_uuid, request_type=request_type, origin=actor.origin, actor=actor.name, user=actor.user,
         reason=reason, priority=priority, supersedes=supersedes, expires_at=expires_at,
+        is_destructive=permit is not None,
     )  # fmt: skip
     command.body_encrypted = seal_body(render_command(command_uuid, request_type, payload), command.body_context)
     with transaction.atomic():
         _insert(command)
-        command.target_count = _insert_targets(command, channels.reachable().order_by())
+        bodies = _own_bodies(command, request_type, payload, own_keys or {})
+        command.target_count = _insert_targets(command, channels.reachable().order_by(), bodies)
         if not command.target_count:
             raise NobodyToAsk("none of these devices can be asked: not enrolled")
         Command.objects.filter(pk=command.pk).update(target_count=command.target_count)
@@ -90,14 +108,23 @@ def _insert(command: Command) -> None:
         ) from error
 
 
-def _insert_targets(command: Command, channels) -> int:
+def _own_bodies(command: Command, request_type: str, payload: dict, own_keys: dict[int, dict]) -> dict[int, bytes]:
+    """Render and seal the bodies of channels that have keys of their own."""
+    return {
+        channel_id: seal_body(render_command(command.uuid, request_type, payload | keys), command.body_context)
+        for channel_id, keys in own_keys.items()
+    }
+
+
+def _insert_targets(command: Command, channels, bodies: dict[int, bytes]) -> int:
     try:
         sql, parameters = channels.values("id").query.sql_with_params()
     except EmptyResultSet:
         return 0
+    statement, more = (_INSERT_OWN, [list(bodies), list(bodies.values())]) if bodies else (_INSERT_TARGETS, [])
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT_TARGETS.format(channels=sql), [command.pk, command.priority, command.expires_at, *parameters]
+            statement.format(channels=sql), [command.pk, command.priority, command.expires_at, *parameters, *more]
         )
         return cursor.rowcount
 
@@ -137,19 +164,6 @@ def clear_queue(channel_ids: list[int], note: str) -> int:
     """Cancel everything that waits for some channels, because their membership ended or began anew."""
     waiting = QueuedCommand.objects.waiting().filter(channel_id__in=channel_ids)
     return waiting.update(state=State.CANCELLED, finished_at=timezone.now(), note=note)
-
-
-def retry_command(queued: QueuedCommand, *, actor: Actor, reason: str = "") -> Command:
-    """Ask the same again of the same channel, as a new command; raise Conflict while the old one still waits."""
-    if queued.state in QueuedCommand.WAITING:
-        raise Conflict("this command still waits for its answer")
-    old = queued.command
-    payload = dict(plist.loads(unseal(old.body_encrypted, old.body_context))["Command"])
-    request_type = payload.pop("RequestType")
-    reason = reason or f"again: {old.request_type} {queued.get_state_display().lower()} before"
-    return queue_command(
-        request_type, payload, Channel.objects.filter(pk=queued.channel_id), actor=actor, reason=reason
-    )
 
 
 def expire_commands() -> int:

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from commands.interpreters import CommandReport, interpreters_of
 from commands.models import Command, QueuedCommand, Report, report_context
+from commands.workflows.notice import commands_answered
 from devices.inventory import lock_devices
 from devices.inventory.answers import storable
 from devices.isolation import work_isolated
@@ -86,6 +87,7 @@ def interpret_reports(limit: int = 200) -> int:
         _interpret(opened, outcomes)
         _mark(reports, outcomes)
         _note_failures(reports, outcomes)
+        commands_answered(report.queued.command_id for report in reports if report.queued)
     return len(reports)
 
 

@@ -4,7 +4,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from commands.causes import failures_by_cause
 from commands.filters import STATE_CHOICES, STATE_NAMES
+from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand
 from commands.targets import Targets
 
@@ -71,12 +73,27 @@ class NewCommandSerializer(StrictSerializer):
     command_uuid = serializers.CharField(required=False, allow_null=True, max_length=127)
     priority = serializers.IntegerField(default=0, min_value=-1000, max_value=1000, help_text="higher goes first")
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
-    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=1000, help_text="destructive commands need one"
+    )
+    confirm = serializers.IntegerField(
+        required=False, allow_null=True, source="confirmed",
+        help_text="number of devices; needed where a destructive command is meant for more than one",
+    )  # fmt: skip
+    allow_unknown = serializers.BooleanField(
+        default=False, source="allows_unknown", help_text="send keys that Apple's schema does not have"
+    )
 
     def validate_expires_at(self, expires_at):
         if expires_at is not None and expires_at <= timezone.now():
             raise serializers.ValidationError("the command would have expired already")
         return expires_at
+
+
+class RefusedSerializer(serializers.Serializer):
+    device_id = serializers.IntegerField()
+    serial_number = serializers.CharField()
+    reason = serializers.CharField()
 
 
 class QueuedSerializer(serializers.Serializer):
@@ -86,6 +103,22 @@ class QueuedSerializer(serializers.Serializer):
     skipped = serializers.ListField(
         child=serializers.IntegerField(), help_text="ids of named devices that cannot be asked: not enrolled"
     )
+    refused = RefusedSerializer(many=True, help_text="devices that cannot take the command, with the reason")
+
+
+class HeldSerializer(serializers.ModelSerializer):
+    """What the governor holds: it waits for a second person, or for its time."""
+
+    held = serializers.IntegerField(source="pk")
+    state = serializers.CharField(help_text="needs_approval, delayed, released, cancelled, expired, failed")
+    waits_for = serializers.SerializerMethodField()
+
+    class Meta:
+        model = HeldAction
+        fields = ["held", "state", "waits_for", "request_type", "device_count", "release_at", "expires_at", "reason"]
+
+    def get_waits_for(self, held) -> str:
+        return held.words
 
 
 class CommandSerializer(serializers.ModelSerializer):
@@ -117,16 +150,32 @@ class CountsSerializer(serializers.Serializer):
     expired = serializers.IntegerField()
 
 
+class CauseSerializer(serializers.Serializer):
+    cause = serializers.CharField()
+    count = serializers.IntegerField()
+    serial_numbers = serializers.ListField(child=serializers.CharField(), help_text="some of them")
+
+
 class CommandDetailSerializer(CommandSerializer):
     counts = serializers.SerializerMethodField()
+    failures = serializers.SerializerMethodField()
 
     class Meta(CommandSerializer.Meta):
-        fields = [*CommandSerializer.Meta.fields, "counts"]
+        fields = [*CommandSerializer.Meta.fields, "is_destructive", "counts", "failures"]
+
+    @extend_schema_field(CauseSerializer(many=True))
+    def get_failures(self, command) -> list[dict]:
+        return failures_by_cause(command.targets.visible_to(self.context["request"].user))
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, command) -> dict[str, int]:
         user = self.context["request"].user
         return command.targets.visible_to(user).counts()
+
+
+class RetrySerializer(StrictSerializer):
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
+    confirm = serializers.IntegerField(required=False, allow_null=True, source="confirmed")
 
 
 class CancelSerializer(StrictSerializer):

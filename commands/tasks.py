@@ -3,7 +3,10 @@
 from celery import shared_task
 
 from commands import queue, results, schedule
+from commands.governor.holding import release_due
+from commands.governor.limits import apply_due_changes
 from commands.reconcile import reconcile as send_what_is_due
+from commands.workflows.engine import advance_due
 
 # Short, so that a flood of reports does not keep a worker from pushes; the next kick or sweep goes on.
 INTERPRET_TIME_LIMIT_S = 5
@@ -38,3 +41,16 @@ def reconcile() -> None:
     """Send what devices should have and have not, and remove what they should not."""
     while send_what_is_due():
         pass
+
+
+@shared_task(name="commands.advance_workflows")
+def advance_workflows() -> None:
+    """Look at the workflows whose time has come."""
+    advance_due()
+
+
+@shared_task(name="commands.release_held")
+def release_held() -> None:
+    """Carry out held actions whose time has come, and let changes of limits hold."""
+    apply_due_changes()
+    release_due()

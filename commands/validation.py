@@ -1,33 +1,29 @@
-"""Whether a command can be sent at all: its structure. What Apple's schema says of it is the catalogue's, later."""
+"""Whether a command can be sent: its structure, and its payload against Apple's schema.
+
+Structure is what every command needs to be read by a device at all and is checked by the queue. The schema is checked
+where people and programs ask (commands.asking); a RequestType that it does not have is let through as it is.
+"""
 
 import re
 
+from commands.meanings import meaning_of
 from mdm_project.errors import BadRequest
 from mdm_project.plist import dumps
+from profiles import catalogue
+from profiles.catalogue import UnknownEntry
 
 REQUEST_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]{1,99}\Z")
 COMMAND_UUID = re.compile(r"[\x21-\x7e]{1,127}\Z")
 RESERVED_KEYS = ("RequestType", "CommandUUID", "Command")
-# Keys without which Apple defines no such command.
-REQUIRED_KEYS = {
-    "InstallProfile": {"Payload": bytes},
-    "RemoveProfile": {"Identifier": str},
-    "DeviceInformation": {"Queries": list},
-    "ClearPasscode": {"UnlockToken": bytes},
-    "Settings": {"Settings": list},
-    "RemoveApplication": {"Identifier": str},
-    "RemoveProvisioningProfile": {"UUID": str},
-    "InstallProvisioningProfile": {"ProvisioningProfile": bytes},
-    "ScheduleOSUpdate": {"Updates": list},
-}
-TYPE_WORDS = {bytes: "data", str: "a string", list: "an array"}
+UNKNOWN_KEY = "unknown_key"
+_NOT_IN_SCHEMA = "is not a key of this command in Apple's schema; allow unknown keys to send it all the same"
 
 
 class InvalidCommand(BadRequest):
     code = "invalid_command"
 
 
-def check_command(request_type: str, payload: dict) -> None:
+def check_structure(request_type: str, payload: dict) -> None:
     """Raise InvalidCommand, with the key paths in ``fields``, unless this is a command a device could read."""
     fields = {}
     if not isinstance(request_type, str) or not REQUEST_TYPE.match(request_type):
@@ -37,13 +33,41 @@ def check_command(request_type: str, payload: dict) -> None:
     for key in RESERVED_KEYS:
         if key in payload:
             fields[f"payload.{key}"] = "is set by the server"
-    for key, kind in REQUIRED_KEYS.get(request_type, {}).items():
-        if key not in payload:
-            fields[f"payload.{key}"] = f"{request_type} needs it"
-        elif not isinstance(payload[key], kind):
-            fields[f"payload.{key}"] = f"must be {TYPE_WORDS[kind]}"
     if fields:
         raise InvalidCommand(f"this {request_type} command cannot be sent", fields=fields)
+
+
+def check_command(request_type: str, payload: dict, *, allows_unknown: bool = False) -> None:
+    """Raise InvalidCommand with every key path that is wrong, by Apple's schema and by what the command means.
+
+    Keys that are filled in for each device (meanings) need not be there. ``allows_unknown`` lets keys through that the
+    schema does not have: Apple adds some every year.
+    """
+    check_structure(request_type, payload)
+    meaning = meaning_of(request_type)
+    fields = _schema_errors(request_type, payload, meaning.filled_keys, allows_unknown)
+    if not fields:
+        fields = {f"payload.{path}": why for path, why in meaning.check(payload).items()}
+    if fields:
+        raise InvalidCommand(f"this {request_type} command cannot be sent", fields=fields)
+
+
+def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], allows_unknown: bool) -> dict[str, str]:
+    try:
+        entry = catalogue.command(request_type)
+    except UnknownEntry:
+        return {}
+    if entry.type != request_type:
+        return {"request_type": f"the RequestType is {entry.type}"}
+    fields = {}
+    for problem in catalogue.validate(entry, payload):
+        is_unknown = problem.code == UNKNOWN_KEY
+        if not (problem.is_error or (is_unknown and not allows_unknown)):
+            continue
+        if problem.code == "required" and problem.path[0] in filled:
+            continue
+        fields[f"payload.{problem.key_path}"] = _NOT_IN_SCHEMA if is_unknown else problem.message
+    return fields
 
 
 def check_command_uuid(command_uuid: str) -> None:

@@ -14,12 +14,15 @@ REDACTED = "[redacted]"
 _SECRET_KEYS = frozenset(
     {
         "DigestResponse",
+        "EncryptedNewRecoveryKey",
         "EscrowKey",
         "FDE_PersonalRecoveryKeyCMS",
         "Payload",  # of InstallProfile: a whole profile, with whatever passwords are in it
         "PayloadContent",  # a list for a profile, data for a certificate or a PKCS#12: see _is_container
         "PrivateKeyExport",
         "PushMagic",
+        "Latitude",  # of DeviceLocation: where somebody is
+        "Longitude",
         "UnusedRedemptionCode",
         "RedemptionCode",
         "PSK",

@@ -61,6 +61,16 @@ def make_signer(name: str, authority: x509.Certificate, authority_key) -> tuple[
     return builder.add_extension(authority_id, critical=False).sign(authority_key, hashes.SHA256()), key
 
 
+def make_escrow_pair(name: str) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+    """Make the self-signed certificate to which a Mac encrypts its recovery key, and its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    builder = _builder(subject, subject, key.public_key(), AUTHORITY_LIFETIME)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage("key_encipherment", "data_encipherment"), critical=True)
+    return builder.sign(key, hashes.SHA256()), key
+
+
 def _builder(subject, issuer, public_key, lifetime: timedelta) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(issuer, subject, public_key, x509.random_serial_number())

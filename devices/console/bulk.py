@@ -71,10 +71,10 @@ class BulkActions:
         arguments = {"confirmation": str(enrolled)}
         form = form_class(request.POST, request.FILES, **arguments) if is_confirmed else form_class(**arguments)
         if is_confirmed and form.is_valid():
-            command = sending.send(form, sending.channels_of(devices), request.user)
-            if command:
-                messages.success(request, f"{form.title} queued for {command.target_count} devices.")
-                return HttpResponseRedirect(context["back"])
+            asked = sending.send(form, sending.channels_of(devices), request.user)
+            if asked:
+                messages.success(request, sending.words_of(form, asked))
+                return HttpResponseRedirect(sending.address_of(asked) or context["back"])
         return self.page(
             request, "console/device/bulk_form.html", {**context, "form": form, "name": name, "title": form.title}
         )

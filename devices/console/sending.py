@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from django.urls import reverse
+
+from commands.applicability import candidates_of, refusal_of
+from commands.asking import Asked, ask
 from commands.forms import ASKING, CHANGING, DANGEROUS, FORMS, AnyCommand, CommandForm
-from commands.models import Command
-from commands.queue import queue_command
+from commands.meanings import Candidate
 from devices.console.page import Health
 from devices.models import Channel, Device
 from devices.timeline import Actor
@@ -34,21 +37,38 @@ def reason_not_to(user, health: Health) -> str:
     return "" if health.is_enrolled else NOT_ENROLLED
 
 
-def choices(device: Device | None = None, *, only: tuple[type[CommandForm], ...] | None = None) -> list[Choice]:
+def candidate_of(device: Device) -> Candidate | None:
+    """Return what is known of a device's own channel, None when nothing can be asked of it."""
+    found = candidates_of(Channel.objects.device_channels().filter(device=device).reachable())
+    return found[0] if found else None
+
+
+def choices(candidate: Candidate | None = None, *, only: tuple[type[CommandForm], ...] | None = None) -> list[Choice]:
     """Return the commands of a picker, those that the device cannot take with the reason."""
     return [
-        Choice(
-            form.__name__, form.title, form.icon, form.tells, form.is_dangerous, form.refusal(device) if device else ""
-        )
+        Choice(form.__name__, form.title, form.icon, form.tells, form.is_dangerous, _refusal(form, candidate))
         for form in only or (*ASKING, *CHANGING, *DANGEROUS)
     ]
 
 
+def _refusal(form: type[CommandForm], candidate: Candidate | None) -> str:
+    if candidate is None or not form.request_type:
+        return ""
+    reason = refusal_of(form.request_type, candidate)
+    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+
+
+def refusal(form: type[CommandForm], device: Device) -> str:
+    """Say why a device cannot take a command, or nothing."""
+    return _refusal(form, candidate_of(device))
+
+
 def picker(device: Device | None = None) -> dict[str, list[Choice]]:
+    candidate = candidate_of(device) if device else None
     return {
-        "Ask": choices(device, only=ASKING),
-        "Change": choices(device, only=CHANGING),
-        "Careful": choices(device, only=DANGEROUS),
+        "Ask": choices(candidate, only=ASKING),
+        "Change": choices(candidate, only=CHANGING),
+        "Careful": choices(candidate, only=DANGEROUS),
     }
 
 
@@ -56,19 +76,30 @@ def form_class(name: str) -> type[CommandForm] | None:
     return FORMS.get(name)
 
 
-def send(form: CommandForm, channels, user) -> Command | None:
-    """Queue what a valid form asks for; on refusal put the reasons into the form and return None."""
+def send(form: CommandForm, channels, user) -> Asked | None:
+    """Ask for what a valid form says; on refusal put the reasons into the form and return None."""
     try:
-        return queue_command(
+        return ask(
             form.asked_type(),
             form.payload(),
             channels,
             actor=Actor.staff(user),
             reason=form.cleaned_data["reason"],
+            confirmed=form.confirmed(),
+            allows_unknown=isinstance(form, AnyCommand),
         )
     except EspalierError as error:
         _explain(form, error)
         return None
+
+
+def words_of(form: CommandForm, asked: Asked) -> str:
+    """Say what became of it."""
+    left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
+    if asked.held is not None:
+        return f"{form.title}: {asked.held.words}{left_out}"
+    number = asked.command.target_count
+    return f"{form.title} queued for {'the device' if number == 1 and not left_out else f'{number} devices'}.{left_out}"
 
 
 def _explain(form: CommandForm, error: EspalierError) -> None:
@@ -76,6 +107,11 @@ def _explain(form: CommandForm, error: EspalierError) -> None:
     keys_field = "keys" if isinstance(form, AnyCommand) else None
     for path, why in (error.fields or {}).items():
         form.add_error(keys_field, f"{path}: {why}")
+
+
+def address_of(asked: Asked) -> str:
+    """Return the page on which it can be followed, if it was queued."""
+    return reverse("admin:commands_command_change", args=[asked.command.pk]) if asked.command else ""
 
 
 def channels_of(devices) -> "Channel":

@@ -75,6 +75,7 @@ class DevicePages(ConfigurationPages):
         health = page.health_of(device)
         may_see_commands = request.user.has_perm("commands.view_command")
         rows = page.live_commands(device) if may_see_commands else []
+        candidate = sending.candidate_of(device)
         return {
             "device": device,
             "icon": icon_of(device.platform),
@@ -88,8 +89,8 @@ class DevicePages(ConfigurationPages):
             "may_send": request.user.has_perm(sending.MAY_SEND),
             "may_cancel": request.user.has_perm("commands.change_command"),
             "may_change": self.has_change_permission(request),
-            "dangerous": sending.choices(device, only=sending.DANGEROUS),
-            "common": sending.choices(device, only=sending.CHANGING),
+            "dangerous": sending.choices(candidate, only=sending.DANGEROUS),
+            "common": sending.choices(candidate, only=sending.CHANGING),
         }
 
     def _require_sending(self, request, pk):
@@ -134,15 +135,16 @@ class DevicePages(ConfigurationPages):
         form_class = sending.form_class(name)
         if form_class is None:
             raise Http404("there is no such command")
-        refusal = sending.reason_not_to(request.user, health) or form_class.refusal(device)
+        refusal = sending.reason_not_to(request.user, health) or sending.refusal(form_class, device)
         confirmation = device.serial_number or device.udid or str(device.pk)
         arguments = {"device": device, "confirmation": confirmation}
         is_sent = request.method == "POST" and not refusal
         form = form_class(request.POST, request.FILES, **arguments) if is_sent else form_class(**arguments)
         if is_sent and form.is_valid():
             devices = Device.objects.visible_to(request.user).filter(pk=device.pk)
-            if sending.send(form, sending.channels_of(devices), request.user):
-                return self.done(request, f"{form.title} queued for {device}.", self.route("change", device.pk))
+            asked = sending.send(form, sending.channels_of(devices), request.user)
+            if asked:
+                return self.done(request, sending.words_of(form, asked), self.route("change", device.pk))
         context = {"title": form.title, "form": form, "device": device, "refusal": refusal}
         context["back"] = self.route("change", device.pk)
         return self.dialog(request, "console/device/command_form.html", context)

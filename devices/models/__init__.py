@@ -12,7 +12,7 @@ from devices.models.inventory import (
     InstalledProfile,
 )
 from devices.models.record import Event, Outbox, RejectedMessage
-from devices.models.secret import EscrowedSecret
+from devices.models.secret import EscrowedSecret, EscrowKey, LastLocation
 
 __all__ = [
     "AccessLimit",
@@ -25,10 +25,12 @@ __all__ = [
     "CustomAttribute",
     "Device",
     "Enrollment",
+    "EscrowKey",
     "EscrowedSecret",
     "Event",
     "Group",
     "Identity",
+    "LastLocation",
     "InstalledApplication",
     "InstalledCertificate",
     "InstalledProfile",

@@ -61,3 +61,44 @@ class EscrowedSecret(models.Model):
     def context(self) -> str:
         """What the ciphertext is bound to."""
         return f"secret:{self.kind}:{self.id}"
+
+
+class EscrowKey(models.Model):
+    """The key pair to which one Mac encrypts its FileVault recovery keys. Earlier ones stay, and open what came
+    before.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="escrow_keys")
+    certificate_der = models.BinaryField()
+    key_encrypted = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self):
+        return f"escrow key of {self.device_id}"
+
+    @property
+    def key_context(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"escrow-key:{self.device_id}"
+
+
+class LastLocation(models.Model):
+    """Where a device in Lost Mode was last; personal, so encrypted."""
+
+    device = models.OneToOneField(Device, primary_key=True, on_delete=models.CASCADE, related_name="last_location")
+    place_encrypted = models.BinaryField(editable=False)
+    located_at = models.DateTimeField()
+
+    class Meta:
+        permissions = [("view_location", "Can view where lost devices are")]
+
+    def __str__(self):
+        return f"{self.device_id} at {self.located_at}"
+
+    @property
+    def place_context(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"location:{self.device_id}"

@@ -57,6 +57,7 @@ urlpatterns = [
     path("commands/", commands.CommandList.as_view(), name="api-commands"),
     path("commands/<int:pk>/", commands.CommandDetail.as_view(), name="api-command"),
     path("commands/<int:pk>/results/", commands.CommandResults.as_view(), name="api-command-results"),
+    path("commands/<int:pk>/retry/", commands.RetryCommand.as_view(), name="api-command-retry"),
     path("commands/<int:pk>/cancel/", commands.CancelCommand.as_view(), name="api-command-cancel"),
     path("push-certificates/", apns.PushCertificateList.as_view(), name="api-push-certificates"),
     path("push-certificates/<int:pk>/", apns.PushCertificateDetail.as_view(), name="api-push-certificate"),

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
 
+from commands.models import QueuedCommand
 from devices.models import CustomAttribute, Group
 from devices.timeline import SYSTEM
 from mdm_project.api.permissions import Access, DenyByDefault
@@ -58,6 +59,7 @@ TABLE = [
     ("commands/", "POST", "commands", (DEVICE, "commands.add_command"), 201),
     ("commands/{command}/", "GET", "read", (COMMAND,), 200),
     ("commands/{command}/results/", "GET", "read", (DEVICE, COMMAND), 200),
+    ("commands/{failed}/retry/", "POST", "commands", (DEVICE, COMMAND, "commands.add_command"), 201),
     ("commands/{command}/cancel/", "POST", "commands", (DEVICE, COMMAND, "commands.change_command"), 200),
     ("push-certificates/", "GET", "read", ("apns.view_pushcertificate",), 200),
     ("push-certificates/{certificate}/", "GET", "read", ("apns.view_pushcertificate",), 200),
@@ -170,6 +172,7 @@ def make_addresses() -> dict:
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,
         "command": queued.command_id,
+        "failed": factories.make_queued(command="ProfileList", state=QueuedCommand.State.FAILED).command_id,
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.addressed", is_default=False).pk,
         "profile": factories.make_enrollment_profile().pk,
         "configuration": published_profile().pk,

@@ -237,7 +237,7 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_reports(djang
         make_report(channel, ERROR, status="Error")
     # Claim 2, questions 1, devices 1, marks 1, notes 1, savepoints 12;
     # information 6, security 3, lists 3 each, items 1.
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(37):
         assert results.interpret_reports(limit=200) == 151
     assert Answer.objects.count() == 121
 

@@ -7,12 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apns.models import PushState
+from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand
 from devices.console.tabs import TABS
-from devices.models import (
-    Channel,
-    Device,
-)
+from devices.escrow import open_secret
+from devices.models import Channel, Device, EscrowedSecret
+from mdm_project import plist
+from mdm_project.crypto import unseal
 from tests import factories
 from tests.console.pages import DEVICES, State, fill, finish, page_of, statements, text_of
 
@@ -35,7 +36,7 @@ def test_the_device_page_takes_as_many_statements_whatever_the_device_has(consol
     fill(channel)
     for _ in range(20):
         factories.make_report(channel, {"QueryResponses": {}})
-    assert statements(console, page_of(channel.device)) == few <= 20
+    assert statements(console, page_of(channel.device)) == few <= 24
 
 
 def test_an_unknown_device_or_tab_is_not_found(console):
@@ -138,11 +139,14 @@ def test_a_command_is_queued_with_its_reason_and_actor(console):
     assert "123456" not in text
 
 
-def test_a_mac_is_not_locked_without_a_pin(console):
+def test_a_mac_is_locked_with_a_pin_that_is_made_up_and_kept(console):
     channel = factories.make_channel(factories.make_device("macos"))
-    response = send(console, channel.device, "DeviceLock", reason="lost")
-    assert "A Mac needs a PIN" in text_of(response)
-    assert not Command.objects.exists()
+    send(console, channel.device, "DeviceLock", reason="lost")
+    queued = QueuedCommand.objects.select_related("command").get()
+    sent = plist.loads(unseal(bytes(queued.body_encrypted), queued.command.body_context))["Command"]
+    kept = EscrowedSecret.objects.get(device=channel.device, kind="lock_pin")
+    assert open_secret(kept).decode() == sent["PIN"] and len(sent["PIN"]) == 6
+    assert (kept.is_pending, kept.is_current) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +193,7 @@ def test_any_command_takes_its_payload_as_json_or_as_a_property_list(console, ke
 def test_a_command_of_no_use_to_a_device_says_why_and_is_refused(console):
     channel = factories.make_channel(factories.make_device(is_supervised=False))
     response = send(console, channel.device, "RestartDevice", reason="hangs")
-    assert "The device is not supervised." in text_of(response)
+    assert "Needs a supervised device." in text_of(response)
     assert not Command.objects.exists()
 
 
@@ -276,7 +280,9 @@ def test_erasing_many_wants_their_number_typed(console):
     bulk(console, devices, **fields, typed="3")
     assert not Command.objects.exists()
     bulk(console, devices, **fields, typed="2")
-    assert Command.objects.get().target_count == 2
+    assert not Command.objects.exists(), "more than one device: there is time to cancel"
+    held = HeldAction.objects.get()
+    assert (held.device_count, held.state, held.reason) == (2, HeldAction.State.DELAYED, "sold")
 
 
 def test_the_failed_targets_of_a_command_are_asked_again_and_the_waiting_ones_cancelled(console):
@@ -286,7 +292,8 @@ def test_the_failed_targets_of_a_command_are_asked_again_and_the_waiting_ones_ca
     for queued in failed:
         finish(queued, State.FAILED, "busy")
     console.post(reverse("admin:commands_command_retry", args=[command.pk]))
-    assert Command.objects.exclude(pk=command.pk).count() == 2
+    again = Command.objects.exclude(pk=command.pk).get()
+    assert set(again.targets.values_list("channel", flat=True)) == {queued.channel_id for queued in failed}
     console.post(reverse("admin:commands_command_cancel", args=[command.pk]), {"reason": "mistake"})
     waiting.refresh_from_db()
     assert (waiting.state, "mistake" in waiting.note) == (State.CANCELLED, True)

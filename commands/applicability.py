@@ -1,0 +1,160 @@
+"""Which channels can take a command, and why the others cannot: platform, version, supervision, enrollment, rights.
+
+Facts come from Apple's schema (profiles.catalogue) and from what a command means (commands.meanings). Candidates are
+loaded in sets: the statements do not grow with their number. What is not known of a device refuses nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from django.db.models import F
+
+from commands.meanings import Candidate, meaning_of
+from devices.models import Answer, EscrowedSecret
+from profiles import catalogue
+from profiles.catalogue import Entry, Target, UnknownEntry
+from profiles.catalogue.availability import evaluate
+
+# Bits of the MDM payload's AccessRights, by the names that Apple's schema gives to what commands need.
+ACCESS_RIGHTS = {
+    "AllowInspection": 1,
+    "AllowInstallationRemoval": 2,
+    "AllowPasscodeRemovalAndLock": 4,
+    "DeviceLockAndRemovePasscode": 4,
+    "AllowDeviceErase": 8,
+    "AllowQueryDeviceInformation": 16,
+    "AllowQueryNetworkInformation": 32,
+    "AllowProvisioningInspection": 64,
+    "AllowProvisioningInstallationRemoval": 128,
+    "AllowQueryApplications": 256,
+    "QueryInstalledApps": 256,
+    "AllowQueryRestrictions": 512,
+    "AllowQuerySecurity": 1024,
+    "AllowSettings": 2048,
+    "AllowAppInstallation": 4096,
+}
+_RIGHT_WORDS = {
+    1: "inspect profiles", 2: "install and remove profiles", 4: "lock the device and remove its passcode",
+    8: "erase the device", 16: "ask for device information", 32: "ask for network information",
+    64: "inspect provisioning profiles", 128: "install provisioning profiles", 256: "list apps",
+    512: "ask for restrictions", 1024: "ask for security information", 2048: "change settings", 4096: "manage apps",
+}  # fmt: skip
+_COLUMNS = {
+    "device_id": "device_id", "enrollment_id": "enrollment_id", "user_key": "user_key",
+    "access_rights": "enrollment__access_rights", "kind": "enrollment__kind",
+}  # fmt: skip
+_DEVICE_COLUMNS = (
+    "platform", "os_version", "is_supervised", "is_user_approved_enrollment", "name", "serial_number",
+    "is_awaiting_configuration", "is_lost_mode_enabled",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one channel was not asked."""
+
+    channel_id: int
+    device_id: int
+    serial_number: str
+    reason: str
+
+
+def candidates_of(channels) -> list[Candidate]:
+    """Load what must be known of the channels of a ChannelQuerySet, in the order of their ids: three statements."""
+    columns = {name: F(path) for name, path in _COLUMNS.items() if name != path}
+    columns |= {f"d_{name}": F(f"device__{name}") for name in _DEVICE_COLUMNS}
+    plain = [name for name, path in _COLUMNS.items() if name == path]
+    rows = list(channels.order_by("id").values("id", *plain, **columns))
+    device_ids = {row["device_id"] for row in rows}
+    secrets, information = _secret_kinds(device_ids), _information(device_ids)
+    return [_candidate(row, secrets, information) for row in rows]
+
+
+def _secret_kinds(device_ids: set[int]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    rows = EscrowedSecret.objects.filter(device__in=device_ids, is_current=True).order_by()
+    for device_id, kind in rows.values_list("device_id", "kind"):
+        found.setdefault(device_id, set()).add(kind)
+    return found
+
+
+def _information(device_ids: set[int]) -> dict[int, dict]:
+    rows = Answer.objects.filter(device__in=device_ids, request_type="DeviceInformation", user_key="").order_by()
+    return dict(rows.values_list("device_id", "content"))
+
+
+def _candidate(row: dict, secrets: dict[int, set[str]], information: dict[int, dict]) -> Candidate:
+    told = information.get(row["device_id"]) or {}
+    told = told.get("QueryResponses", told)
+    is_user = bool(row["user_key"])
+    platform = row["d_platform"]
+    target = Target(
+        platform or "ios", row["d_os_version"] or "", supervised=row["d_is_supervised"], enrollment_kind=row["kind"],
+        channel="user" if is_user else "device", shared_ipad=_is_shared(platform, told),
+        user_approved=row["d_is_user_approved_enrollment"],
+    )  # fmt: skip
+    return Candidate(
+        channel_id=row["id"], device_id=row["device_id"], enrollment_id=row["enrollment_id"], is_user_channel=is_user,
+        target=target, access_rights=row["access_rights"], name=row["d_name"], serial_number=row["d_serial_number"] or
+        "", platform=platform, is_awaiting_configuration=row["d_is_awaiting_configuration"],
+        is_lost_mode_enabled=row["d_is_lost_mode_enabled"], information=told,
+        secret_kinds=frozenset(secrets.get(row["device_id"], ())),
+    )  # fmt: skip
+
+
+def _is_shared(platform: str, told: dict) -> bool | None:
+    return told.get("IsMultiUser") if platform == "ipados" else None
+
+
+def refusal_of(request_type: str, candidate: Candidate, payload: dict | None = None) -> str:
+    """Say why a channel cannot take a command, or nothing. ``payload`` is None while it is not known yet."""
+    _, refused = split(request_type, [candidate], payload)
+    return refused[0].reason if refused else ""
+
+
+def split(
+    request_type: str, candidates: Iterable[Candidate], payload: dict | None = None
+) -> tuple[list[Candidate], list[Refusal]]:
+    """Return those that can take a command, and why the others cannot."""
+    entry, meaning = _entry_of(request_type), meaning_of(request_type)
+    # Devices of one kind share an answer.
+    by_schema = cache(lambda target, rights: _by_schema(entry, target, rights))
+    fit, refused = [], []
+    for candidate in candidates:
+        known = entry is not None and candidate.platform
+        reason = (by_schema(candidate.target, candidate.access_rights) if known else "") or meaning.refusal(
+            candidate, payload
+        )
+        if reason:
+            refused.append(Refusal(candidate.channel_id, candidate.device_id, candidate.serial_number, reason))
+        else:
+            fit.append(candidate)
+    return fit, refused
+
+
+def _entry_of(request_type: str) -> Entry | None:
+    try:
+        return catalogue.command(request_type)
+    except UnknownEntry:
+        return None
+
+
+def _by_schema(entry: Entry, target: Target, access_rights: int) -> str:
+    availability = evaluate(entry.support, target)
+    if availability.reasons:
+        return _with_version(availability.reasons[0], target)
+    needed = _right_of(entry, target)
+    if needed and not access_rights & needed:
+        return f"its enrollment profile did not grant the right to {_RIGHT_WORDS[needed]}"
+    return ""
+
+
+def _with_version(reason, target: Target) -> str:
+    is_by_version = reason.code in ("too_old", "removed") and target.version
+    return f"{reason.message}; this is {target.version}" if is_by_version else reason.message
+
+
+def _right_of(entry: Entry, target: Target) -> int:
+    support = entry.support.get(target.system)
+    return ACCESS_RIGHTS.get(support.access_rights, 0) if support else 0

@@ -1,0 +1,155 @@
+"""Asking devices for something: what people, the API and workflows wish, on its way to the queue.
+
+Validated against Apple's schema, split into devices that can take it and those that cannot (with the reason), admitted
+by the governor where it is destructive, prepared for each device (a PIN, escrowed before it is sent), queued.
+Inventory and the reconciler, which ask harmless things in bulk by rules of their own, use commands.queue directly.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from commands import governor
+from commands.applicability import Refusal, candidates_of, split
+from commands.governor import HeldAction, Permit, Wish
+from commands.meanings import Candidate, meaning_of
+from commands.models import Command, QueuedCommand
+from commands.queue import NobodyToAsk, queue_command
+from commands.validation import check_command, check_command_uuid
+from devices.escrow import keep_secrets, propose_secrets
+from devices.models import Channel
+from devices.timeline import Actor
+from mdm_project import plist
+from mdm_project.crypto import unseal
+from mdm_project.errors import Conflict
+
+
+class NoneCanTake(Conflict):
+    """The devices are there, but the command is of use to none of them; ``refused`` says why, device by device."""
+
+    code = "not_applicable"
+
+    def __init__(self, request_type: str, refused: list[Refusal]):
+        reasons = list(dict.fromkeys(refusal.reason for refusal in refused))
+        which = "this device" if len(refused) == 1 else f"any of these {len(refused)} devices"
+        super().__init__(f"{request_type} cannot be sent to {which}: {'; '.join(reasons[:3])}")
+        self.refused = refused
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of a wish: a command, or an action held by the governor; and who was left out, with the reason."""
+
+    command: Command | None
+    held: HeldAction | None = None
+    refused: list[Refusal] = field(default_factory=list)
+
+
+def ask(
+    request_type: str,
+    payload: dict | None,
+    channels,
+    *,
+    actor: Actor,
+    reason: str = "",
+    confirmed: int | None = None,
+    allows_unknown: bool = False,
+    **options,
+) -> Asked:
+    """Ask the channels of a ChannelQuerySet for something; those that cannot take it are left out.
+
+    ``confirmed`` is the number of devices that a person has agreed to, where the governor wants to know. ``options``
+    are those of queue_command: priority, expires_at, push, command_uuid. Raises InvalidCommand, NobodyToAsk,
+    NoneCanTake, what the governor raises, DuplicateCommand.
+    """
+    payload = payload or {}
+    check_command(request_type, payload, allows_unknown=allows_unknown)
+    if options.get("command_uuid"):
+        check_command_uuid(options["command_uuid"])
+    candidates = candidates_of(channels.reachable())
+    if not candidates:
+        raise NobodyToAsk("none of these devices can be asked: not enrolled")
+    fit, refused = split(request_type, candidates, payload)
+    if not fit:
+        raise NoneCanTake(request_type, refused)
+    dangers = meaning_of(request_type).dangers(fit, payload)
+    permit = None
+    if dangers:
+        wish = Wish(
+            request_type=request_type, payload=payload, actor=actor, reason=reason, confirmed=confirmed,
+            named=len(candidates), channel_ids=tuple(candidate.channel_id for candidate in fit),
+            dangers={candidate.device_id: dangers[candidate.channel_id] for candidate in fit
+                     if candidate.channel_id in dangers},
+            options=options,
+        )  # fmt: skip
+        verdict = governor.admit(wish)
+        if isinstance(verdict, HeldAction):
+            return Asked(None, verdict, refused)
+        permit = verdict
+    command = carry_out(request_type, payload, fit, refused, actor=actor, reason=reason, permit=permit, **options)
+    return Asked(command, None, refused)
+
+
+def carry_out(
+    request_type: str,
+    payload: dict,
+    candidates: list[Candidate],
+    refused: Iterable[Refusal] = (),
+    *,
+    actor: Actor,
+    reason: str,
+    permit: Permit | None,
+    **options,
+) -> Command:
+    """Prepare and queue what was admitted: secrets are escrowed in the transaction that queues them."""
+    command_uuid = options.pop("command_uuid", None) or str(uuid.uuid4()).upper()
+    prepared = meaning_of(request_type).prepare(candidates, payload)
+    device_of = {candidate.channel_id: candidate.device_id for candidate in candidates}
+    with transaction.atomic():
+        keep_secrets(
+            (device_of[channel_id], kind, value) for channel_id, it in prepared.items() for kind, value in it.current
+        )
+        propose_secrets(
+            command_uuid,
+            ((device_of[channel_id], kind, value) for channel_id, it in prepared.items() for kind, value in it.secrets),
+        )
+        command = queue_command(
+            request_type, payload, Channel.objects.filter(id__in=list(device_of)), actor=actor, reason=reason,
+            permit=permit, own_keys={channel_id: it.keys for channel_id, it in prepared.items() if it.keys},
+            command_uuid=command_uuid, **options,
+        )  # fmt: skip
+        left_out = group_refusals(refused)
+        if left_out:
+            command.refused = left_out
+            command.save(update_fields=["refused"])
+    return command
+
+
+def group_refusals(refused: Iterable[Refusal]) -> list[dict]:
+    """Return refusals by reason, as they are stored: ``[{"reason", "device_ids"}]``, most devices first."""
+    by_reason = defaultdict(list)
+    for refusal in refused:
+        by_reason[refusal.reason].append(refusal.device_id)
+    groups = [{"reason": reason, "device_ids": ids} for reason, ids in by_reason.items()]
+    return sorted(groups, key=lambda group: (-len(group["device_ids"]), group["reason"]))
+
+
+def ask_again(queued, *, actor: Actor, reason: str = "", confirmed: int | None = None) -> Asked:
+    """Ask the same again of some QueuedCommands of one command, as a new command; keys of their own are made anew.
+
+    Raises Conflict while one of them still waits, and what `ask` raises.
+    """
+    rows = list(queued.select_related("command"))
+    if not rows:
+        raise NobodyToAsk("there is nothing to ask again")
+    if any(row.state in QueuedCommand.WAITING for row in rows):
+        raise Conflict("this command still waits for its answer")
+    old = rows[0].command
+    payload = dict(plist.loads(unseal(old.body_encrypted, old.body_context))["Command"])
+    request_type = payload.pop("RequestType")
+    channels = Channel.objects.filter(pk__in=[row.channel_id for row in rows])
+    reason = reason or f"again: {old.reason or request_type}"
+    return ask(request_type, payload, channels, actor=actor, reason=reason, confirmed=confirmed, allows_unknown=True)

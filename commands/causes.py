@@ -1,0 +1,33 @@
+"""Why targets of a command failed, grouped, so that forty devices with one trouble are one line."""
+
+import re
+from collections import defaultdict
+
+from django.db.models import Count
+
+# What differs from device to device in the words of one error.
+_VARYING = re.compile(r"\b(?:[0-9A-F]{8}-[0-9A-F-]{27}|[0-9a-f]{16,}|\d{5,})\b", re.IGNORECASE)
+EXAMPLES = 5
+UNTOLD = "the device gave no reason yet"
+
+
+def failures_by_cause(targets) -> list[dict]:
+    """Return ``[{"cause", "count", "serial_numbers"}]`` of the failed among some QueuedCommands, most first.
+
+    Two statements: the notes with their numbers, and some devices of each.
+    """
+    failed = targets.failed().order_by()
+    counts: dict[str, int] = defaultdict(int)
+    notes: dict[str, str] = {}
+    for note, number in failed.values_list("note").annotate(number=Count("id")):
+        cause = _VARYING.sub("…", note or UNTOLD)
+        counts[cause] += number
+        notes[note or ""] = cause
+    serials: dict[str, list[str]] = defaultdict(list)
+    rows = failed.order_by("id").values_list("note", "channel__device__serial_number", "channel__device__name")
+    for note, serial_number, name in rows[: EXAMPLES * 40]:
+        shown = serials[notes[note or ""]]
+        if len(shown) < EXAMPLES:
+            shown.append(serial_number or name)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"cause": cause, "count": count, "serial_numbers": serials[cause]} for cause, count in ordered]

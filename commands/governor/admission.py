@@ -1,0 +1,227 @@
+"""May this be done? Reason, confirmation, kill switch, limits, and whether it has to wait.
+
+Counting cannot be outrun: permits are counted and written under one advisory lock, so that fifty requests at once
+get what one after the other would. What is counted is devices, per person (all sessions and tokens of an account share
+one budget) and in all, in the last hour. A request beyond the limit is refused as a whole.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max, Sum
+from django.utils import timezone
+
+from commands.governor.models import GovernorLimit, HeldAction, KillSwitch, PermitRow
+from commands.meanings import Danger
+from devices.timeline import Actor, record_event
+from mdm_project import plist
+from mdm_project.crypto import seal
+from mdm_project.errors import BadRequest, Conflict, EspalierError, Refused
+
+_LOCK = 0x607E4
+WINDOW = timedelta(hours=1)
+
+
+class GovernorRefused(Refused):
+    """Base of what the governor refuses."""
+
+    code = "governor_refused"
+
+
+class LimitReached(GovernorRefused):
+    code = "limit_reached"
+
+
+class Stopped(Conflict):
+    code = "destructive_commands_stopped"
+
+
+class ReasonRequired(BadRequest):
+    code = "reason_required"
+
+
+class ConfirmationRequired(BadRequest):
+    code = "confirmation_required"
+
+
+class UnknownDanger(EspalierError):
+    """There is no limit for a danger: then nothing is allowed."""
+
+    code = "no_limit"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Something destructive that somebody asks for: ``dangers`` by device id, on these channels.
+
+    ``named`` counts those that cannot take it too: a person may have agreed to that number.
+    """
+
+    request_type: str
+    payload: dict = field(repr=False)
+    channel_ids: tuple[int, ...]
+    dangers: dict[int, Danger]
+    actor: Actor
+    reason: str
+    named: int = 0
+    confirmed: int | None = None
+    options: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Permit:
+    """That the governor has counted this; queue_command wants to see one."""
+
+    dangers: frozenset[Danger]
+    devices: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is left of a limit for a person, in the window now."""
+
+    limit: GovernorLimit
+    used_by_person: int
+    used_in_all: int
+
+    @property
+    def left(self) -> int:
+        return max(0, min(self.limit.per_person - self.used_by_person, self.limit.in_all - self.used_in_all))
+
+
+def admit(wish: Wish) -> Permit | HeldAction:
+    """Permit a destructive wish, or hold it; raises Stopped, ReasonRequired, ConfirmationRequired, LimitReached.
+
+    What is held takes its share of the limit now, and keeps it if it is cancelled.
+    """
+    _check_stopped()
+    if not wish.reason.strip():
+        raise ReasonRequired("a destructive command needs a reason", fields={"reason": "is needed"})
+    number = len(wish.dangers)
+    if number > 1 and wish.confirmed not in (number, wish.named):
+        raise ConfirmationRequired(
+            f"this is destructive and meant for {number} devices: confirm that number",
+            fields={"confirm": f"must be {number}"},
+        )
+    counts: dict[Danger, int] = defaultdict(int)
+    for danger in wish.dangers.values():
+        counts[danger] += 1
+    refusal = None
+    with transaction.atomic():
+        _lock()
+        limits = {}
+        for danger, count in counts.items():
+            budget = budget_of(danger, wish.actor)
+            limits[danger] = budget.limit
+            refusal = refusal or _refusal(budget, danger, count)
+        if refusal is None:
+            _count(wish, counts)
+            worst = _strictest(limits.values(), number)
+            if worst is not None:
+                return _hold(wish, worst, number)
+            return Permit(frozenset(counts), number)
+    # Told after the transaction, which the refusal must not undo.
+    record_event("governor_refused", f"{wish.request_type} refused: {refusal}", actor=wish.actor.name, devices=number)
+    raise LimitReached(refusal)
+
+
+def _check_stopped() -> None:
+    switch = KillSwitch.objects.filter(lifted_at=None).first()
+    if switch is not None:
+        since = f"{switch.stopped_at:%Y-%m-%d %H:%M} UTC"
+        raise Stopped(f"{switch.stopped_by} stopped all destructive commands at {since}: {switch.reason}")
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def budget_of(danger: Danger, actor: Actor) -> Budget:
+    """Return what a person may still do of a danger within the hour."""
+    since = timezone.now() - WINDOW
+    recent = PermitRow.objects.filter(danger=danger, at__gt=since)
+    own = recent.filter(user=actor.user) if actor.user else recent.filter(person=_person(actor))
+    used = own.aggregate(number=Sum("devices"))["number"] or 0
+    return Budget(_limit_of(danger, actor), used, recent.aggregate(number=Sum("devices"))["number"] or 0)
+
+
+def _limit_of(danger: Danger, actor: Actor) -> GovernorLimit:
+    """Return the limit of somebody's best role, or that of everybody."""
+    limits = GovernorLimit.objects.filter(danger=danger).order_by("-per_person", "id")
+    roles = actor.user.groups.all() if actor.user else []
+    own = limits.filter(role__in=roles).first() if roles else None
+    found = own or limits.filter(role=None).first()
+    if found is None:
+        raise UnknownDanger(f"there is no limit for {danger.label.lower()}, so nothing is allowed")
+    return found
+
+
+def _refusal(budget: Budget, danger: Danger, count: int) -> str | None:
+    if count <= budget.left:
+        return None
+    limit = budget.limit
+    whose = (
+        f"you may do so to {limit.per_person} devices an hour and did to {budget.used_by_person}"
+        if limit.per_person - budget.used_by_person <= limit.in_all - budget.used_in_all
+        else f"{limit.in_all} devices an hour are allowed to all together, and {budget.used_in_all} were"
+    )
+    again = _free_again(danger)
+    return f"{danger.label} is limited: {whose}, so {budget.left} are left; more {again}"
+
+
+def _free_again(danger: Danger) -> str:
+    newest = PermitRow.objects.filter(danger=danger, at__gt=timezone.now() - WINDOW).aggregate(at=Max("at"))["at"]
+    return f"at {newest + WINDOW:%H:%M} UTC" if newest else "when an administrator raises the limit"
+
+
+def _person(actor: Actor) -> str:
+    return actor.user.get_username() if actor.user else actor.name
+
+
+def _count(wish: Wish, counts: dict[Danger, int]) -> None:
+    PermitRow.objects.bulk_create(
+        PermitRow(
+            danger=danger,
+            devices=count,
+            user=wish.actor.user,
+            person=_person(wish.actor),
+            actor=wish.actor.name[:200],
+            request_type=wish.request_type,
+            reason=wish.reason,
+        )  # fmt: skip
+        for danger, count in counts.items()
+    )
+
+
+def _strictest(limits, number: int) -> GovernorLimit | None:
+    """Return the limit by which it has to wait, one that wants a second person first."""
+    limits = list(limits)
+    second = [it for it in limits if it.second_person_above is not None and number > it.second_person_above]
+    delayed = [it for it in limits if it.delay_above is not None and number > it.delay_above and it.delay_minutes]
+    return (second or sorted(delayed, key=lambda it: -it.delay_minutes) or [None])[0]
+
+
+def _hold(wish: Wish, limit: GovernorLimit, number: int) -> HeldAction:
+    now = timezone.now()
+    needs_second = limit.second_person_above is not None and number > limit.second_person_above
+    held = HeldAction(
+        danger=limit.danger, request_type=wish.request_type, channel_ids=list(wish.channel_ids), device_count=number,
+        options=json.loads(json.dumps(wish.options, default=str)), origin=wish.actor.origin,
+        actor=wish.actor.name[:200], user=wish.actor.user, reason=wish.reason, created_at=now,
+        state=HeldAction.State.NEEDS_APPROVAL if needs_second else HeldAction.State.DELAYED,
+        release_at=None if needs_second else now + timedelta(minutes=limit.delay_minutes),
+        expires_at=now + timedelta(hours=settings.APPROVAL_HOURS),
+    )  # fmt: skip
+    held.payload_encrypted = seal(plist.dumps(wish.payload), held.payload_context)
+    held.save(force_insert=True)
+    waits = "a second person" if needs_second else f"{limit.delay_minutes} minutes"
+    record_event(
+        "destructive_held", f"{wish.request_type} for {number} devices waits for {waits}: {wish.reason}",
+        actor=wish.actor.name, held_id=held.pk,
+    )  # fmt: skip
+    return held

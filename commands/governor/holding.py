@@ -1,0 +1,119 @@
+"""Held actions: approving, cancelling, and carrying out when their time has come."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from commands.applicability import candidates_of, split
+from commands.governor.admission import GovernorRefused, Permit
+from commands.governor.models import HeldAction, KillSwitch
+from commands.meanings import Danger
+from devices.models import Channel
+from devices.timeline import Actor, record_event
+from mdm_project import plist
+from mdm_project.crypto import unseal
+from mdm_project.errors import Conflict, EspalierError
+
+State = HeldAction.State
+MAY_ASK = "commands.add_command"
+MAY_APPROVE = "commands.approve_destructive"
+
+
+class AlreadyOver(Conflict):
+    code = "already_over"
+
+
+def approve(held: HeldAction, *, actor: Actor) -> None:
+    """Let a second person agree; raises GovernorRefused for the asker, for a new account and without the permission."""
+    user = actor.user
+    if user is None or not user.has_perm(MAY_APPROVE):
+        raise GovernorRefused("only staff with the permission to approve destructive actions can do this")
+    with transaction.atomic():
+        row = _open(held, State.NEEDS_APPROVAL)
+        if row.user_id == user.pk:
+            raise GovernorRefused("a second person has to approve this, not the one who asked")
+        if timezone.now() - user.date_joined < timedelta(hours=settings.APPROVER_AGE_HOURS):
+            raise GovernorRefused(f"an account must be {settings.APPROVER_AGE_HOURS} hours old to approve")
+        row.state, row.approved_by, row.release_at = State.DELAYED, actor.name[:200], timezone.now()
+        row.save(update_fields=["state", "approved_by", "release_at"])
+        record_event("destructive_approved", f"{row} of {row.actor} approved", actor=actor.name, held_id=row.pk)
+
+
+def cancel(held: HeldAction, *, actor: Actor, reason: str = "") -> None:
+    """Cancel what waits; anybody who may send commands can, for that harms nobody."""
+    with transaction.atomic():
+        row = _open(held, *HeldAction.WAITING)
+        note = f"cancelled by {actor.name}" + (f": {reason}" if reason else "")
+        _finish(row, State.CANCELLED, note)
+        record_event("destructive_cancelled", f"{row} of {row.actor} {note}", actor=actor.name, held_id=row.pk)
+
+
+def _open(held: HeldAction, *states: str) -> HeldAction:
+    row = HeldAction.objects.select_for_update().get(pk=held.pk)
+    if row.state not in states:
+        raise AlreadyOver(f"too late: {row.words}")
+    return row
+
+
+def _finish(row: HeldAction, state: str, note: str = "") -> None:
+    row.state, row.note, row.finished_at = state, note, timezone.now()
+    row.save(update_fields=["state", "note", "finished_at", "command"])
+
+
+def release_due() -> int:
+    """Carry out what may go now, and end what nobody approved; return how many. Nothing goes while the switch is on."""
+    now = timezone.now()
+    for row in HeldAction.objects.filter(state=State.NEEDS_APPROVAL, expires_at__lte=now):
+        _expire(row.pk)
+    if KillSwitch.objects.filter(lifted_at=None).exists():
+        return 0
+    due = list(HeldAction.objects.filter(state=State.DELAYED, release_at__lte=now).values_list("pk", flat=True))
+    for pk in due:
+        _release(pk)
+    return len(due)
+
+
+def _expire(pk: int) -> None:
+    with transaction.atomic():
+        row = HeldAction.objects.select_for_update(skip_locked=True).filter(pk=pk, state=State.NEEDS_APPROVAL).first()
+        if row is not None:
+            _finish(row, State.EXPIRED)
+            record_event("destructive_expired", f"{row} of {row.actor}: nobody approved", held_id=row.pk)
+
+
+def _release(pk: int) -> None:
+    with transaction.atomic():
+        row = HeldAction.objects.select_for_update(skip_locked=True).filter(pk=pk, state=State.DELAYED).first()
+        if row is None:
+            return
+        try:
+            with transaction.atomic():
+                row.command = _carry_out(row)
+        except EspalierError as error:
+            _finish(row, State.FAILED, error.detail)
+            record_event("destructive_failed", f"{row} of {row.actor}: {error.detail}", held_id=row.pk)
+        else:
+            _finish(row, State.RELEASED)
+
+
+def _carry_out(row: HeldAction):
+    """Queue it for those who can still take it, if the asker may still ask."""
+    from commands.asking import carry_out
+
+    user = row.user
+    if row.origin in ("staff", "api") and not (user and user.is_active and user.has_perm(MAY_ASK)):
+        raise GovernorRefused(f"{row.actor} may no longer send commands")
+    payload = plist.loads(unseal(bytes(row.payload_encrypted), row.payload_context))
+    channels = Channel.objects.filter(pk__in=row.channel_ids)
+    if user is not None:
+        channels = channels.visible_to(user)
+    fit, refused = split(row.request_type, candidates_of(channels.reachable()), payload)
+    options = dict(row.options)
+    if options.get("expires_at"):
+        options["expires_at"] = datetime.fromisoformat(options["expires_at"])
+    return carry_out(
+        row.request_type, payload, fit, refused, actor=Actor(row.actor, row.origin, user), reason=row.reason,
+        permit=Permit(frozenset({Danger(row.danger)}), len(fit)), **options,
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""The kill switch: nothing destructive goes out while it is on, and what waited for its delivery is cancelled."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from commands.governor.admission import GovernorRefused, ReasonRequired
+from commands.governor.models import KillSwitch
+from commands.models import QueuedCommand
+from devices.timeline import Actor, record_event
+from mdm_project.errors import Conflict
+
+
+class NotStopped(Conflict):
+    code = "not_stopped"
+
+
+def current() -> KillSwitch | None:
+    return KillSwitch.objects.filter(lifted_at=None).first()
+
+
+def stop(*, actor: Actor, reason: str) -> int:
+    """Stop everything destructive; return how many waiting commands were cancelled. On already: cancels once more."""
+    if not reason.strip():
+        raise ReasonRequired("stopping needs a reason", fields={"reason": "is needed"})
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                KillSwitch.objects.create(stopped_by=actor.name[:200], reason=reason.strip())
+        except IntegrityError:
+            pass  # it is on: what slipped in meanwhile is cancelled all the same
+        else:
+            record_event("destructive_stopped", f"All destructive commands stopped: {reason}", actor=actor.name)
+        return _cancel_waiting(actor)
+
+
+def _cancel_waiting(actor: Actor) -> int:
+    """Cancel destructive commands that no device has reported on; one that was delivered is not offered again."""
+    rows = QueuedCommand.objects.waiting().filter(command__is_destructive=True)
+    note = f"stopped by {actor.name}: all destructive commands are stopped"
+    return rows.order_by().update(state=QueuedCommand.State.CANCELLED, finished_at=timezone.now(), note=note)
+
+
+def resume(*, actor: Actor, reason: str) -> None:
+    """Let destructive commands go out again; raises GovernorRefused without the permission."""
+    if not reason.strip():
+        raise ReasonRequired("this needs a reason", fields={"reason": "is needed"})
+    with transaction.atomic():
+        switch = KillSwitch.objects.select_for_update().filter(lifted_at=None).first()
+        if switch is None:
+            raise NotStopped("destructive commands are not stopped")
+        if actor.user is None or not actor.user.has_perm("commands.resume_destructive"):
+            raise GovernorRefused("you need the permission to let destructive commands go out again")
+        switch.lifted_at, switch.lifted_by, switch.lift_reason = timezone.now(), actor.name[:200], reason.strip()
+        switch.save(update_fields=["lifted_at", "lifted_by", "lift_reason"])
+        record_event("destructive_resumed", f"Destructive commands go out again: {reason}", actor=actor.name)

@@ -1,0 +1,134 @@
+"""What the common commands mean beyond their form: a registry by RequestType, one module a command beside this one.
+
+A Meaning says what must be true of a device, how dangerous the command is, which keys each device gets of its own (a
+PIN), and what is escrowed before it is sent. What the answer changes is a function of commands.interpreters
+in the same module. A command without a module has the plain Meaning: no danger, no conditions, one body for all.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+
+from django.db import models
+
+from profiles.catalogue import Target
+
+
+class Danger(models.TextChoices):
+    """What the governor counts."""
+
+    ERASE = "erase", "Erase"
+    LOCK = "lock", "Lock"
+    PASSCODE = "passcode", "Remove the passcode"
+    UNENROLL = "unenroll", "Unenroll"
+    NETWORK = "network", "Remove the last network"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A channel that might be asked, with what is known of its device; loaded in sets by commands.applicability.
+
+    ``secret_kinds`` are the kinds of which a current value is escrowed. ``information`` is the newest answer to
+    DeviceInformation. None: not known.
+    """
+
+    channel_id: int
+    device_id: int
+    enrollment_id: int
+    is_user_channel: bool
+    target: Target
+    access_rights: int
+    name: str = ""
+    serial_number: str = ""
+    platform: str = ""
+    is_awaiting_configuration: bool = False
+    is_lost_mode_enabled: bool | None = None
+    information: dict = field(default_factory=dict)
+    secret_kinds: frozenset[str] = frozenset()
+
+    @property
+    def is_mac(self) -> bool:
+        return self.platform == "macos"
+
+    @property
+    def is_apple_silicon(self) -> bool | None:
+        return self.information.get("IsAppleSilicon")
+
+
+@dataclass
+class Prepared:
+    """What one device gets of its own: keys added to the payload, and secrets (kind, value) escrowed before sending.
+
+    The secrets are proposed: the answer confirms or rejects them (devices.escrow). ``current`` ones hold at once.
+    """
+
+    keys: dict = field(default_factory=dict)
+    secrets: list[tuple[str, bytes]] = field(default_factory=list)
+    current: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+class Meaning:
+    """The plain meaning; modules override what is different."""
+
+    request_type = ""
+    # Keys that `prepare` fills from escrow or makes up: not asked for in forms, and not missed by validation.
+    filled_keys: tuple[str, ...] = ()
+
+    def danger(self, payload: dict) -> Danger | None:
+        """Say what the governor counts a command with this payload as."""
+        return None
+
+    def dangers(self, candidates: list[Candidate], payload: dict) -> dict[int, Danger]:
+        """Return the danger by channel id, where it depends on the device (RemoveProfile); by default it does not."""
+        danger = self.danger(payload)
+        return {candidate.channel_id: danger for candidate in candidates} if danger else {}
+
+    def check(self, payload: dict) -> dict[str, str]:
+        """Return what is wrong with a payload beyond Apple's schema, by key path without "payload."."""
+        return {}
+
+    def refusal(self, candidate: Candidate, payload: dict | None) -> str:
+        """Say why a device cannot be asked beyond Apple's schema, or nothing. ``payload`` is None before it is
+        known.
+        """
+        return ""
+
+    def prepare(self, candidates: list[Candidate], payload: dict) -> dict[int, Prepared]:
+        """Return what each device gets of its own, by channel id; empty when all get the same."""
+        return {}
+
+
+_registry: dict[str, Meaning] = {}
+_is_loaded = False
+
+
+def meaning(*request_types: str):
+    """Register a Meaning class for RequestTypes; it is made once for each."""
+
+    def register(kind: type[Meaning]) -> type[Meaning]:
+        for request_type in request_types:
+            instance = kind()
+            instance.request_type = request_type
+            _registry[request_type] = instance
+        return kind
+
+    return register
+
+
+def meaning_of(request_type: str) -> Meaning:
+    load_all()
+    found = _registry.get(request_type)
+    if found is None:
+        found = Meaning()
+        found.request_type = request_type
+    return found
+
+
+def load_all() -> None:
+    """Import every module beside this one, so that its command is registered (also the interpreters of answers)."""
+    global _is_loaded
+    if _is_loaded:
+        return
+    _is_loaded = True
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")

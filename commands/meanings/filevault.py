@@ -1,0 +1,63 @@
+"""FileVault: recovery keys that come with SecurityInfo, and exchanging one for another.
+
+Apple: developer.apple.com/documentation/devicemanagement/rotate-filevault-key-command, .../security-info-command
+"""
+
+from commands.interpreters import CommandReport, interprets
+from commands.meanings import Meaning, Prepared, meaning
+from devices.escrow import current_values, keep_secret
+from devices.filevault import UnreadableRecoveryKey, escrow_certificate, open_recovery_key
+from devices.models import EscrowedSecret
+
+RECOVERY_KEY = EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY
+
+
+@meaning("RotateFileVaultKey")
+class RotateFileVaultKey(Meaning):
+    filled_keys = ("KeyType", "FileVaultUnlock", "ReplyEncryptionCertificate")
+
+    def refusal(self, candidate, payload):
+        if RECOVERY_KEY in candidate.secret_kinds or "FileVaultUnlock" in (payload or {}):
+            return ""
+        return "no recovery key is escrowed with which FileVault could be unlocked"
+
+    def prepare(self, candidates, payload):
+        keys = current_values((candidate.device_id for candidate in candidates), RECOVERY_KEY)
+        prepared = {}
+        for candidate in candidates:
+            it = Prepared({"ReplyEncryptionCertificate": escrow_certificate(candidate.device_id)})
+            if "KeyType" not in payload:
+                it.keys["KeyType"] = "personal"
+            if "FileVaultUnlock" not in payload:
+                it.keys["FileVaultUnlock"] = {"Password": keys[candidate.device_id].decode()}
+            prepared[candidate.channel_id] = it
+        return prepared
+
+
+@interprets("RotateFileVaultKey")
+def keep_new_keys(reports: list[CommandReport]) -> None:
+    for report in reports:
+        told = report.content.get("RotateResult")
+        sealed = told.get("EncryptedNewRecoveryKey") if isinstance(told, dict) else None
+        if isinstance(sealed, bytes):
+            _keep(report, sealed, "RotateFileVaultKey")
+        else:
+            report.problems.append("the answer has no new recovery key")
+
+
+@interprets("SecurityInfo")
+def keep_escrowed_keys(reports: list[CommandReport]) -> None:
+    for report in reports:
+        told = report.content.get("SecurityInfo")
+        sealed = told.get("FDE_PersonalRecoveryKeyCMS") if isinstance(told, dict) else None
+        if isinstance(sealed, bytes) and sealed:
+            _keep(report, sealed, "SecurityInfo")
+
+
+def _keep(report: CommandReport, sealed: bytes, source: str) -> None:
+    try:
+        key = open_recovery_key(report.device_id, sealed)
+    except UnreadableRecoveryKey as error:
+        report.problems.append(error.detail)
+    else:
+        keep_secret(report.device_id, RECOVERY_KEY, key, source=source)

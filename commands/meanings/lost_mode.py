@@ -1,0 +1,76 @@
+"""Lost Mode: on with a message, where it is, a sound, off. Where a device is, is shown only to who may see locations.
+
+Apple: developer.apple.com/documentation/devicemanagement/enable-lost-mode-command, .../device-location-command
+"""
+
+import json
+
+from commands.interpreters import CommandReport, interprets
+from commands.meanings import Meaning, meaning
+from devices.locations import keep_location
+from devices.models import Device
+from devices.timeline import record_event
+
+
+@meaning("EnableLostMode")
+class EnableLostMode(Meaning):
+    def check(self, payload):
+        if payload.get("Message") or payload.get("PhoneNumber"):
+            return {}
+        return {"Message": "or PhoneNumber is needed: it is what the finder sees"}
+
+
+class _InLostMode(Meaning):
+    def refusal(self, candidate, payload):
+        return "the device is not in Lost Mode" if candidate.is_lost_mode_enabled is False else ""
+
+
+@meaning("DisableLostMode")
+class DisableLostMode(_InLostMode):
+    pass
+
+
+@meaning("PlayLostModeSound")
+class PlayLostModeSound(_InLostMode):
+    pass
+
+
+@meaning("DeviceLocation")
+class DeviceLocation(_InLostMode):
+    pass
+
+
+@interprets("EnableLostMode")
+def note_lost(reports: list[CommandReport]) -> None:
+    _set_lost_mode(reports, True)
+
+
+@interprets("DisableLostMode")
+def note_found(reports: list[CommandReport]) -> None:
+    _set_lost_mode(reports, False)
+
+
+def _set_lost_mode(reports: list[CommandReport], is_on: bool) -> None:
+    ids = [report.device_id for report in reports]
+    kind, words = ("lost_mode_on", "Lost Mode on") if is_on else ("lost_mode_off", "Lost Mode off")
+    Device.objects.filter(pk__in=ids).update(is_lost_mode_enabled=is_on)
+    for device_id in ids:
+        record_event(
+            "lost_mode_on" if is_on else "lost_mode_off", f"Lost Mode {'on' if is_on else 'off'}", device=device_id
+        )
+
+
+@interprets("DeviceLocation")
+def keep_locations(reports: list[CommandReport]) -> None:
+    for report in reports:
+        latitude, longitude = report.content.get("Latitude"), report.content.get("Longitude")
+        if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+            report.problems.append("the answer has no place")
+            continue
+        place = {"latitude": latitude, "longitude": longitude}
+        for name in ("HorizontalAccuracy", "VerticalAccuracy", "Altitude", "Speed", "Course", "Timestamp"):
+            value = report.content.get(name)
+            if isinstance(value, int | float | str):
+                place[name] = value
+        keep_location(report.device_id, json.dumps(place), report.answered_at)
+        record_event("located", "Located", device=report.device_id)

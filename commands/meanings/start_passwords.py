@@ -1,0 +1,101 @@
+"""What guards the start of a Mac: Recovery Lock with Apple silicon, a firmware password with Intel.
+
+The new password is made up and escrowed before it is sent, and current once the Mac confirms it; the current one is
+added from escrow. An empty NewPassword removes it.
+
+Apple: developer.apple.com/documentation/devicemanagement/set-recovery-lock-command, .../set-firmware-password-command
+"""
+
+from commands.interpreters import CommandReport, interprets
+from commands.meanings import Meaning, Prepared, meaning
+from commands.meanings.passwords import make_password
+from devices.escrow import confirm_secrets, current_values, end_secrets, reject_secrets
+from devices.models import EscrowedSecret
+from devices.timeline import record_event
+
+RECOVERY = EscrowedSecret.Kind.RECOVERY_LOCK_PASSWORD
+FIRMWARE = EscrowedSecret.Kind.FIRMWARE_PASSWORD
+KINDS = {
+    "SetRecoveryLock": RECOVERY, "VerifyRecoveryLock": RECOVERY,
+    "SetFirmwarePassword": FIRMWARE, "VerifyFirmwarePassword": FIRMWARE,
+}  # fmt: skip
+
+
+def _wrong_hardware(request_type: str, is_apple_silicon: bool | None) -> str:
+    if KINDS[request_type] == RECOVERY and is_apple_silicon is False:
+        return "Recovery Lock is of Macs with Apple silicon; this one has a firmware password"
+    if KINDS[request_type] == FIRMWARE and is_apple_silicon is True:
+        return "a Mac with Apple silicon has no firmware password; use Recovery Lock"
+    return ""
+
+
+@meaning("SetRecoveryLock", "SetFirmwarePassword")
+class SetPassword(Meaning):
+    filled_keys = ("NewPassword", "CurrentPassword")
+
+    def refusal(self, candidate, payload):
+        return _wrong_hardware(self.request_type, candidate.is_apple_silicon)
+
+    def prepare(self, candidates, payload):
+        kind = KINDS[self.request_type]
+        current = current_values((candidate.device_id for candidate in candidates), kind)
+        prepared = {}
+        for candidate in candidates:
+            new = payload["NewPassword"] if "NewPassword" in payload else make_password()
+            it = Prepared({"NewPassword": new}, [(kind, new.encode())] if new else [])
+            if candidate.device_id in current and "CurrentPassword" not in payload:
+                it.keys["CurrentPassword"] = current[candidate.device_id].decode()
+            prepared[candidate.channel_id] = it
+        return prepared
+
+
+@meaning("VerifyRecoveryLock", "VerifyFirmwarePassword")
+class VerifyPassword(Meaning):
+    filled_keys = ("Password",)
+
+    def refusal(self, candidate, payload):
+        wrong = _wrong_hardware(self.request_type, candidate.is_apple_silicon)
+        if wrong or "Password" in (payload or {}) or KINDS[self.request_type] in candidate.secret_kinds:
+            return wrong
+        return "no password is escrowed that could be verified"
+
+    def prepare(self, candidates, payload):
+        if "Password" in payload:
+            return {}
+        current = current_values((candidate.device_id for candidate in candidates), KINDS[self.request_type])
+        return {
+            candidate.channel_id: Prepared({"Password": current[candidate.device_id].decode()})
+            for candidate in candidates
+            if candidate.device_id in current
+        }
+
+
+@interprets("SetRecoveryLock", "SetFirmwarePassword", wants_question=True)
+def settle_passwords(reports: list[CommandReport]) -> None:
+    """Intel Macs acknowledge and say inside whether the password was changed."""
+    for report in reports:
+        told = report.content.get("SetFirmwarePassword")
+        if isinstance(told, dict) and told.get("PasswordChanged") is False:
+            reject_secrets(report.command_uuid, [report.device_id])
+            report.problems.append("the Mac says that the password was not changed")
+        elif not confirm_secrets(report.command_uuid, [report.device_id]) and report.asked.get("NewPassword") == "":
+            end_secrets(report.device_id, KINDS[report.request_type])
+
+
+@interprets("SetRecoveryLock", "SetFirmwarePassword", statuses=("Error", "CommandFormatError"))
+def drop_passwords(reports: list[CommandReport]) -> None:
+    for report in reports:
+        reject_secrets(report.command_uuid, [report.device_id])
+
+
+@interprets("VerifyRecoveryLock", "VerifyFirmwarePassword")
+def judge_passwords(reports: list[CommandReport]) -> None:
+    for report in reports:
+        inside = report.content.get("VerifyFirmwarePassword")
+        told = inside if isinstance(inside, dict) else report.content
+        name = EscrowedSecret.Kind(KINDS[report.request_type]).label
+        is_right = told.get("PasswordVerified") is True
+        words = f"{name} verified" if is_right else f"{name}: the escrowed one is not the Mac's"
+        record_event("password_verified" if is_right else "password_wrong", words, device=report.device_id)
+        if not is_right:
+            report.problems.append("the escrowed password is not the one that the Mac has")

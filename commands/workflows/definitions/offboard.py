@@ -1,0 +1,109 @@
+"""A device that goes: its secrets are kept first, then it is erased or released from management, then they are let go.
+
+Erasing and unenrolling pass the governor like any other. When the device enrolls again in the middle, the workflow
+stops: whoever has it now must not lose their data to an old wish.
+"""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from commands.meanings.remove_profile import MDM, types_of
+from commands.workflows.definition import STOP, Definition, Done, Failed, Outcome, Parameter, Step, Wait
+from commands.workflows.run import Run, all_acknowledged
+from devices.escrow import end_secrets
+from devices.models import Device, Enrollment, EscrowedSecret, InstalledProfile
+from devices.timeline import record_event
+
+ERASE, UNENROLL = "erase", "unenroll"
+HANDHELD = (Device.Platform.IOS, Device.Platform.IPADOS)
+GOODBYE = timedelta(hours=1)
+
+
+def _keep_bypass_code(run: Run) -> Outcome | None:
+    if run.device.platform not in HANDHELD or not run.device.is_supervised:
+        return Done("only a supervised iPhone or iPad has a code", is_needless=True)
+    run.ask("ActivationLockBypassCode")
+    return None
+
+
+def _bypass_code_kept(run: Run) -> Outcome:
+    """A device without Activation Lock has no code, which it calls an error: then there is nothing to keep."""
+    outcome = all_acknowledged(run)
+    if isinstance(outcome, Done | Wait):
+        return outcome
+    return Done("it has no code to keep", is_needless=True)
+
+
+def _profiles_of(run: Run):
+    return InstalledProfile.objects.filter(device=run.device, channel__user_key="").order_by("id")
+
+
+def _remove_profiles(run: Run) -> Outcome | None:
+    if run.parameters["how"] == ERASE:
+        return Done("erasing removes them", is_needless=True)
+    identifiers = [row.identifier for row in _profiles_of(run) if row.is_managed and MDM not in types_of(row)]
+    if not identifiers:
+        return Done("there are none", is_needless=True)
+    for identifier in identifiers:
+        run.ask("RemoveProfile", {"Identifier": identifier})
+    return None
+
+
+def _go(run: Run) -> Outcome | None:
+    if run.parameters["how"] == ERASE:
+        run.ask("EraseDevice")
+        return None
+    own = next((row for row in _profiles_of(run) if MDM in types_of(row)), None)
+    if own is None:
+        return Failed("The device has not told the identifier of its enrollment profile; refresh it first.")
+    run.ask("RemoveProfile", {"Identifier": own.identifier})
+    return None
+
+
+def _gone(run: Run) -> Outcome:
+    """The device is gone once it has checked out, or has acknowledged that it is about to erase itself."""
+    if not Enrollment.objects.enrolled().filter(pk=run.workflow.enrollment_id).exists():
+        return Done("it has left management")
+    outcome = all_acknowledged(run)
+    if not isinstance(outcome, Done) or run.parameters["how"] == ERASE:
+        return outcome
+    if timezone.now() - run.row.begun_at > GOODBYE:
+        return Done("it removed the enrollment; its goodbye did not arrive")
+    return Wait("The enrollment was removed; its goodbye is awaited.", timedelta(minutes=5))
+
+
+def _release(run: Run) -> Outcome:
+    kinds = EscrowedSecret.objects.filter(device=run.device, is_current=True).values_list("kind", flat=True)
+    kept = {EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE}
+    ended = sorted(set(kinds) - kept)
+    end_secrets(run.device, *ended)
+    if run.parameters["release_person"]:
+        Device.objects.filter(pk=run.device.pk).update(person=None)
+    words = f"{len(ended)} secrets are of the past now" if ended else "there were no secrets"
+    record_event("secrets_released", f"Offboarded: {words}", device=run.device, actor=run.workflow.actor)
+    return Done(words)
+
+
+OFFBOARD = Definition(
+    kind="offboard",
+    title="Offboard",
+    tells="Keeps the bypass code, removes profiles, erases or unenrolls, and lets the secrets go",
+    icon="logout",
+    refusal=lambda device: "",
+    parameters=(
+        Parameter(
+            "how", "How it leaves", "choice", is_required=True,
+            choices=((ERASE, "Erase it: everything on it is lost"), (UNENROLL, "Unenroll it: its own data stays")),
+        ),
+        Parameter("release_person", "It no longer belongs to its person", "switch", default=True),
+    ),
+    steps=(
+        Step("bypass_code", "Keep the Activation Lock bypass code", _keep_bypass_code, _bypass_code_kept),
+        Step("profiles", "Remove the profiles", _remove_profiles),
+        Step("leave", "Erase or unenroll", _go, _gone, needs_enrollment=False),
+        Step("release", "Let the secrets go", _release, needs_enrollment=False),
+    ),
+    is_dangerous=True,
+    on_reenrollment=STOP,
+)  # fmt: skip
