@@ -186,11 +186,11 @@ def test_data_and_dates_travel_in_json(caller):
     channel = factories.make_channel()
     payload = {"Payload": {"$data": "AAEC"}, "When": {"$date": "2026-01-02T03:04:05Z"}, "Real": 0.5}
 
-    response = ask(caller, {"device_ids": [channel.device_id]}, "InstallProfile", payload=payload, allow_unknown=True)
+    response = ask(caller, {"device_ids": [channel.device_id]}, "NewerThanTheSchema", payload=payload)
 
     command = Command.objects.get(pk=response.json()["id"])
     assert body_of(command) == {
-        "RequestType": "InstallProfile",
+        "RequestType": "NewerThanTheSchema",
         "Payload": b"\x00\x01\x02",
         "When": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         "Real": 0.5,

@@ -207,7 +207,7 @@ def test_an_unenrolled_device_is_asked_nothing_and_the_page_says_so(console):
 
 def test_a_profile_is_installed_from_an_upload(console):
     channel = factories.make_channel()
-    profile = io.BytesIO(b"<?xml version='1.0'?><plist version='1.0'><dict/></plist>")
+    profile = io.BytesIO(factories.mobileconfig())
     profile.name = "corp.mobileconfig"
     send(console, channel.device, "InstallProfile", file=profile)
     assert Command.objects.get().request_type == "InstallProfile"
