@@ -17,7 +17,7 @@ FOR_EVER = timedelta(days=365)
 def _refusal(device: Device) -> str:
     if device.platform not in (Device.Platform.IOS, Device.Platform.IPADOS):
         return "Lost Mode is of iPhones and iPads; lock a Mac instead."
-    return "" if device.is_supervised else "Lost Mode needs a supervised device."
+    return "Lost Mode needs a supervised device." if device.is_supervised is False else ""
 
 
 def _check(values: dict) -> dict[str, str]:

@@ -62,11 +62,16 @@ def _go(run: Run) -> Outcome | None:
 
 
 def _gone(run: Run) -> Outcome:
-    """The device is gone once it has checked out, or has acknowledged that it is about to erase itself."""
-    if not Enrollment.objects.enrolled().filter(pk=run.workflow.enrollment_id).exists():
-        return Done("it has left management")
+    """An erased device acknowledges and says no goodbye; an unenrolled one says goodbye, perhaps before it answers."""
     outcome = all_acknowledged(run)
-    if not isinstance(outcome, Done) or run.parameters["how"] == ERASE:
+    has_left = not Enrollment.objects.enrolled().filter(pk=run.workflow.enrollment_id).exists()
+    if run.parameters["how"] == ERASE:
+        if isinstance(outcome, Failed) and has_left:
+            return Failed("The device left management, or enrolled again, before it was erased.")
+        return outcome
+    if has_left:
+        return Done("it has left management")
+    if not isinstance(outcome, Done):
         return outcome
     if timezone.now() - run.row.begun_at > GOODBYE:
         return Done("it removed the enrollment; its goodbye did not arrive")
