@@ -8,34 +8,23 @@ from dataclasses import dataclass, field
 
 from mdm_project import plist
 from profiles import catalogue, help_texts
-from profiles.catalogue import Entry, Key, Problem
-from profiles.console import raw_text, uploads
+from profiles.catalogue import Entry, Key
+from profiles.console import raw_text
 from profiles.console.badges import Badge, badges_of, systems_of
 from profiles.console.data_words import line_of
 from profiles.console.fields import Builder, Field
-from profiles.console.pointers import FREE, anchor_of, below, free_key, key_at, new_token
-from profiles.console.reading import Path, Reader
+from profiles.console.keys_form import KeysForm, Section, Shown
+from profiles.console.reading import Path
 from profiles.console.references import name_of_payload, pickers_for, type_label
 from profiles.console.values import (
     IDENTITY,
-    MISSING,
-    BadName,
     Invalid,
     form_tree,
     masked_values,
     resolved,
-    values_by_digest,
 )
 from profiles.content import payloads_of
 from profiles.models import Profile
-
-
-@dataclass
-class Section:
-    title: str
-    fields: list[Field]
-    is_open: bool = True
-    text: str = ""
 
 
 @dataclass
@@ -51,25 +40,7 @@ class Listed:
 
 
 @dataclass
-class Shown:
-    """A problem with the field that it is about; without one it is about the payload."""
-
-    message: str
-    key_path: str
-    anchor: str
-    level: str
-
-    @property
-    def tone(self) -> str:
-        return {"error": "bad", "note": "wait"}.get(self.level, "attn")
-
-    @property
-    def icon(self) -> str:
-        return {"error": "cancel", "note": "info"}.get(self.level, "warning")
-
-
-@dataclass
-class PayloadForm:
+class PayloadForm(KeysForm):
     """The form of one payload: made from what is stored, or from what was submitted."""
 
     profile: Profile
@@ -155,13 +126,6 @@ class PayloadForm:
         sections.append(Section("About this payload", common, is_open=any(each.is_set for each in common)))
         return sections
 
-    def _free_section(self, builder: Builder) -> Section:
-        free = builder.free_fields(self.keys, self.tree)
-        any_key = free_key(self.entry.keys)
-        title = "Keys of your own" if any_key else "Keys that are not in Apple's schema"
-        whole = Field("", "free", free=free, is_set=bool(free), takes_free_keys=any_key is not None)
-        return Section(title, [whole], is_open=bool(free) or any_key is not None)
-
     def _whole(self) -> Field:
         tree = self.tree.get("") if isinstance(self.tree.get(""), Invalid) else self.tree
         made = self.builder.raw(tree, "")
@@ -171,17 +135,7 @@ class PayloadForm:
     def read(self, request) -> None:
         """Take what was submitted in place of what is stored."""
         stored = {name: value for name, value in plist.from_json(self.payload).items() if name not in IDENTITY}
-        data = request.POST.copy()
-        for name, file in request.FILES.items():
-            if name.startswith("f:"):
-                data[f"u:{name[2:]}"] = uploads.keep(request.user, file.read())
-        reader = Reader(data, values_by_digest(stored), lambda token: uploads.fetch(request.user, token))
-        self.tree = reader.payload(self.keys, self.is_custom)
-        self.places = reader.places
-
-    def errors(self) -> list[str]:
-        """Return what cannot be saved, in words."""
-        return list(_errors(self.tree, ()))
+        self.read_values(request, stored, self.is_custom)
 
     def result(self) -> dict:
         """Return the payload as it would be saved, in JSON form."""
@@ -204,46 +158,11 @@ class PayloadForm:
         value = plist.from_json(self.result())
         return [self._shown(problem) for problem in catalogue.validate(self.entry, value)]
 
-    def _shown(self, problem: Problem) -> Shown:
-        return Shown(problem.message, problem.key_path, self.anchor_to(problem.path), problem.level)
-
-    def anchor_to(self, path: Path) -> str:
-        """Return the id of the field at a key path, or of the nearest one around it; "" where there is none."""
-        for length in range(len(path), 0, -1):
-            place = self.places.get(path[:length])
-            if place is None and not self.places:
-                place = _stored_place(self.keys, self.tree, path[:length])
-            if place is not None:
-                return anchor_of(place)
-        return ""
-
     def preview(self) -> str:
         """Return the payload as a property list to look at, secrets and data by words."""
         identity = {name: value for name, value in self.payload.items() if name in IDENTITY}
         tree = {name: value for name, value in self.tree.items() if name}
         return raw_text.preview(identity | masked_values(tree), line_of)
-
-    # Parts that are added
-
-    def added(self, pointer: str, variant: str = "") -> Field | None:
-        """Return a new item of the array, or a new free key of the dictionary, at a pointer."""
-        key = key_at(self.keys, pointer) if pointer else None
-        if pointer and key is None:
-            return None
-        if key is not None and key.type == "array":
-            return self.builder.item(key, MISSING, pointer, new_token(variant=variant))
-        keys = key.children if key is not None else self.keys
-        token = new_token(FREE)
-        return self.builder.free(free_key(keys), "", MISSING, below(pointer, token), token)
-
-    def part(self, pointer: str) -> Field | None:
-        """Return the field of a recursive dictionary that is to be filled."""
-        key = key_at(self.keys, pointer)
-        if key is None or key.type != "dictionary":
-            return None
-        made = self.builder.value(key, {}, pointer)
-        made.name, made.label = key.name, key.label
-        return made
 
 
 def form_of(profile: Profile, uuid: str, user) -> PayloadForm | None:
@@ -306,41 +225,3 @@ def _by_topic(slug: str, fields: list[Field]):
             yield title, found
     if left:
         yield "Other", left
-
-
-def _errors(value, path: Path):
-    if isinstance(value, Invalid):
-        yield f"{'.'.join(map(str, path)) or 'The content'}: {value.message}"
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if isinstance(name, BadName):
-                yield f"{'.'.join(map(str, (*path, str(name))))}: the name {name.message}"
-            yield from _errors(item, (*path, str(name)) if name else path)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _errors(item, (*path, index))
-
-
-def _stored_place(keys: tuple[Key, ...], tree, path: Path) -> str | None:
-    """Return the pointer of a value in a form that shows what is stored, where tokens are indices."""
-    pointer, members = "", keys
-    for part in path:
-        token = part
-        if isinstance(part, str) and all(key.name != part for key in members):
-            token = _free_token(members, tree, part)
-        if token is None:
-            return None
-        pointer = below(pointer, token)
-        tree = tree[part] if _has(tree, part) else None
-        key = key_at(keys, pointer)
-        members = key.children if key else ()
-    return pointer
-
-
-def _free_token(members: tuple[Key, ...], tree, name: str) -> str | None:
-    free = [each for each in tree if all(key.name != each for key in members)] if isinstance(tree, dict) else []
-    return f"{FREE}{free.index(name)}" if name in free else None
-
-
-def _has(tree, part: str | int) -> bool:
-    return part in tree if isinstance(tree, dict) else isinstance(tree, list) and part < len(tree)
