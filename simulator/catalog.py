@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 
 IPHONE, IPAD, MAC, APPLE_TV, VISION = "iPhone", "iPad", "Mac", "Apple TV", "Vision Pro"
+MOBILE = (IPHONE, IPAD)
 PLATFORMS = (IPHONE, IPAD, MAC, APPLE_TV, VISION)
 SERIAL_ALPHABET = "CDFGHJKLMNPQRTVWXY0123456789"
 
@@ -46,6 +47,13 @@ MODELS = {
     VISION: (("RealityDevice14,1", "Apple Vision Pro", "MQLA3", "00008112", (256, 512, 1024)),),
 }
 
+INTEL_MODELS = (
+    ("MacBookPro16,1", "MacBook Pro", "MVVJ2", "", (512, 1024)),
+    ("MacBookAir9,1", "MacBook Air", "MVH22", "", (256, 512)),
+    ("Macmini8,1", "Mac mini", "MXNF2", "", (256, 512)),
+)
+NEWEST_OF_INTEL = 15  # these models do not get macOS 26
+
 # version, build, build of the update that a device on it is offered
 RELEASES = {
     IPHONE: (("17.7.2", "21H221"), ("18.5", "22F76"), ("18.6.2", "22G100"), ("26.0.1", "23A355"), ("26.1", "23B85")),
@@ -81,6 +89,10 @@ class Hardware:
         return self.platform == MAC
 
     @property
+    def is_apple_silicon(self) -> bool:
+        return self.is_mac and self.product_name not in {model[0] for model in INTEL_MODELS}
+
+    @property
     def is_cellular(self) -> bool:
         return bool(self.imei)
 
@@ -94,9 +106,9 @@ class Hardware:
         return self.model_name if self.is_mac else self.platform
 
 
-def build_hardware(platform: str, rng: random.Random) -> Hardware:
-    """Make one device of a platform."""
-    product, name, number, chip, capacities = rng.choice(MODELS[platform])
+def build_hardware(platform: str, rng: random.Random, *, is_intel: bool = False) -> Hardware:
+    """Make one device of a platform; is_intel makes a Mac without Apple silicon."""
+    product, name, number, chip, capacities = rng.choice(INTEL_MODELS if is_intel else MODELS[platform])
     is_cellular = platform == IPHONE or (platform == IPAD and rng.random() < 0.4)
     ecid = f"{chip or '00008112'}-{rng.getrandbits(64) >> 8:016X}"
     first_mac = rng.getrandbits(24)
@@ -116,9 +128,11 @@ def build_hardware(platform: str, rng: random.Random) -> Hardware:
     )
 
 
-def choose_release(platform: str, rng: random.Random) -> tuple[str, str]:
+def choose_release(platform: str, rng: random.Random, *, is_intel: bool = False) -> tuple[str, str]:
     """Choose version and build, most often one of the newest two."""
     releases = RELEASES[platform]
+    if is_intel:
+        releases = [one for one in releases if int(one[0].split(".")[0]) <= NEWEST_OF_INTEL]
     return rng.choices(releases, weights=range(1, len(releases) + 1))[0]
 
 

@@ -47,7 +47,7 @@ def token_update(state: DeviceState, channel: Channel, topic: str) -> dict:
         "Topic": topic,
         "Token": channel.token,
         "PushMagic": channel.push_magic,
-        "AwaitingConfiguration": False,
+        "AwaitingConfiguration": state.is_awaiting_configuration,
     }
     if state.hardware.is_mac:
         message["NotOnConsole"] = False
@@ -61,7 +61,8 @@ def check_out(state: DeviceState, channel: Channel, topic: str) -> dict:
 
 
 def set_bootstrap_token(state: DeviceState, channel: Channel, token: bytes) -> dict:
-    message = identifiers(state, channel) | {"MessageType": "SetBootstrapToken", "AwaitingConfiguration": False}
+    message = identifiers(state, channel) | {"MessageType": "SetBootstrapToken"}
+    message["AwaitingConfiguration"] = state.is_awaiting_configuration
     return message | ({"BootstrapToken": token} if token else {})
 
 

@@ -17,6 +17,7 @@ from simulator import answers, checkin, identity, plists, profile, session
 from simulator.catalog import APPLE_TV
 from simulator.chains import MDM, Refused, installation_failed, refuse
 from simulator.cms import IPHONE_STYLE, MAC_STYLE, Identity, Style
+from simulator.faults import Faults
 from simulator.http import Client, TransportError, tls_context
 from simulator.keys import KeyMaker, identity_from_pem, identity_to_pem
 from simulator.profile import Configuration, Enrollment
@@ -27,21 +28,6 @@ DONE_COMMANDS_REMEMBERED = 200
 RENEW_BY_AUTHENTICATE, RENEW_BY_TOKEN_UPDATE = "authenticate", "token-update"
 
 answers.load_all()
-
-
-@dataclass
-class Faults:
-    """How a device misbehaves just now."""
-
-    is_offline: bool = False
-    lost_responses: int = 0  # of how many coming reports the answer is lost
-    delay_s: float = 0  # before each report
-
-    def take_lost_response(self) -> bool:
-        if self.lost_responses <= 0:
-            return False
-        self.lost_responses -= 1
-        return True
 
 
 @dataclass(frozen=True)
@@ -145,14 +131,15 @@ class PretendDevice:
                 if self.is_enrolled:
                     await self.update_enrollment(configuration)
                 else:
-                    await self._join(configuration)
+                    await self.join(configuration)
             except Refused as cause:
                 raise installation_failed(configuration.name, cause) from cause
             finally:
                 self.hang_up()
                 self.changed()
 
-    async def _join(self, configuration: Configuration) -> None:
+    async def join(self, configuration: Configuration) -> None:
+        """Take an identity and check in; for callers that hold the device already."""
         enrollment = self.accept(configuration)
         self._adopt(enrollment, await self.obtain_identity(enrollment))
         self.state.channels = {DEVICE: new_channel()}
@@ -257,8 +244,9 @@ class PretendDevice:
     async def connect(self, channel_name: str = DEVICE) -> session.Visit:
         """Visit the server once on a channel, as after a push; an offline or unenrolled device does nothing."""
         async with self._lock:
-            if self.faults.is_offline or not self.is_enrolled or channel_name not in self.state.channels:
-                return session.Visit(ended=session.LEFT, detail="offline or not enrolled")
+            is_away = self.faults.is_offline or self.state.lock_pin or not self.is_enrolled
+            if is_away or channel_name not in self.state.channels:
+                return session.Visit(ended=session.LEFT, detail="offline, locked or not enrolled")
             return await session.visit(self, self.state.channels[channel_name])
 
     async def connect_all(self) -> list[session.Visit]:
@@ -274,6 +262,14 @@ class PretendDevice:
         self.state.is_locked = False
         waiting = [name for name, channel in self.state.channels.items() if channel.ended_not_now]
         return [await self.connect(name) for name in waiting]
+
+    def enter_pin(self, pin: str) -> bool:
+        """Type the PIN of a locked Mac; True if it starts again."""
+        if not self.state.lock_pin or pin != self.state.lock_pin:
+            return False
+        self.state.lock_pin = ""
+        self.changed()
+        return True
 
     async def rotate_push_token(self, channel_name: str = DEVICE) -> None:
         """Take a new push token, as after a restore, and tell the server."""
@@ -327,6 +323,8 @@ class PretendDevice:
         """Go back to factory settings; only the hardware stays."""
         self.forget_enrollment("erased")
         self.state.apps, self.state.settings, self.state.lost_mode = {}, {}, {}
+        self.state.books, self.state.provisioning_profiles, self.state.admin_accounts = {}, {}, []
+        self.state.lock_pin = self.state.recovery_lock = self.state.recovery_key = ""
         self.state.has_passcode = self.state.is_locked = False
         self.state.name = self.state.hardware.product_class
 

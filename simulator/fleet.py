@@ -17,7 +17,7 @@ from simulator.chains import Refused
 from simulator.device import PretendDevice, Setup
 from simulator.keys import KeyMaker
 from simulator.session import UNWELCOME, Visit
-from simulator.state import DEVICE, Channel, Store, new_device
+from simulator.state import DEVICE, Channel, DeviceState, Store, new_device
 
 # Of 25 devices: 11 iPhones, 6 Macs, 6 iPads, an Apple TV and a Vision Pro; a small fleet has some of each.
 MIX = (
@@ -25,9 +25,11 @@ MIX = (
     + (IPHONE, MAC, IPHONE, IPAD) * 2
     + (IPHONE, IPHONE, MAC, IPAD, IPHONE, MAC, IPHONE, IPAD)
 )
+INTEL_PLACE, AWAITING_PLACE = 5, 10
 WAKE_DELAY_S = (0.1, 0.5)
 FIRST_RETRY_S, LAST_RETRY_S = 2, 300
 POWERED_OFF_S = 45
+FIND_PIN_S = 60
 LIFE_INTERVAL_S = 5
 
 
@@ -127,7 +129,7 @@ class Fleet:
 
     def _seat(self, number: int) -> Seat:
         platform = self.plan.platforms[number % len(self.plan.platforms)]
-        state = self._store.load(number) or new_device(platform, number, self.plan.seed)
+        state = self._store.load(number) or _make_state(platform, number, self.plan.seed)
         seat = Seat(number, None)
         seat.device = PretendDevice(
             state,
@@ -215,6 +217,8 @@ class Fleet:
             self._say(f"{device.state.name} left: {device.events[-1]}")
         if device.faults.is_offline:
             self._spawn(self._power_cycle(seat))
+        if device.state.lock_pin and visit.commands:
+            self._spawn(self._enter_pin(seat))
 
     def _tell_violations(self, seat: Seat) -> None:
         for violation in seat.device.violations[seat.violations_told :]:
@@ -232,6 +236,13 @@ class Fleet:
         for channel in channels:
             self._set_online(channel, True)
             self.wake(seat, channel.user_id)
+
+    async def _enter_pin(self, seat: Seat) -> None:
+        """Let somebody ask for the PIN of a locked Mac and type it."""
+        await asyncio.sleep(FIND_PIN_S)
+        seat.device.enter_pin(seat.device.state.lock_pin)
+        for name in list(seat.device.state.channels):
+            self.wake(seat, name)
 
     def _set_online(self, channel: Channel, is_online: bool) -> None:
         if self._push is not None:
@@ -275,6 +286,14 @@ class Fleet:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._say(f"the simulator failed: {task.exception()!r}")
+
+
+def _make_state(platform: str, number: int, seed: str) -> DeviceState:
+    """Make a device of the fleet; of those in MIX one Mac is of Intel, and one waits for its configuration."""
+    place = number % len(MIX)
+    state = new_device(platform, number, seed, is_intel=platform == MAC and place == INTEL_PLACE)
+    state.is_awaiting_configuration = platform == MAC and place == AWAITING_PLACE
+    return state
 
 
 def live_a_little(device: PretendDevice, rng: random.Random) -> None:

@@ -60,7 +60,8 @@ async def _loop(device: "PretendDevice", channel: Channel, outcome: Visit) -> No
         body = await _send(device, channel, report, deferred)
         if done is not None:
             await done()
-        if not device.is_enrolled:
+        # It left, it waits for its PIN, or it was erased and has enrolled anew on other channels.
+        if device.state.lock_pin or device.state.channels.get(channel.user_id) is not channel:
             outcome.ended = LEFT
             return
         if not body:

@@ -68,6 +68,17 @@ class DeviceState:
     lost_mode: dict = field(default_factory=dict)
     unlock_token: bytes = b""
     bootstrap_token: bytes = b""
+    is_awaiting_configuration: bool = False  # Setup Assistant waits for DeviceConfigured
+    is_shared: bool = False  # a Shared iPad
+    lock_pin: str = ""  # a Mac that was locked starts only with it
+    bypass_code: str = ""  # of Activation Lock
+    recovery_lock: str = ""
+    firmware_password: str = ""
+    recovery_key: str = ""  # of FileVault
+    admin_accounts: list[dict] = field(default_factory=list)  # made by AccountConfiguration: GUID, hash...
+    other_users: list[str] = field(default_factory=list)  # short names of people besides the owner
+    books: dict[str, dict] = field(default_factory=dict)  # by PersistentID or store id
+    provisioning_profiles: dict[str, dict] = field(default_factory=dict)  # by UUID
     channels: dict[str, Channel] = field(default_factory=dict)
     membership: Membership | None = None
 
@@ -88,13 +99,13 @@ class DeviceState:
         return cls(**content)
 
 
-def new_device(platform: str, number: int, seed: str) -> DeviceState:
+def new_device(platform: str, number: int, seed: str, *, is_intel: bool = False) -> DeviceState:
     """Make the nth device of a seed, fresh out of the box: the same one for the same arguments."""
     rng = random.Random(f"{seed}/{number}/{platform}")
-    hardware = catalog.build_hardware(platform, rng)
+    hardware = catalog.build_hardware(platform, rng, is_intel=is_intel)
     owner = people.person(number)
-    version, build = catalog.choose_release(platform, rng)
-    return DeviceState(
+    version, build = catalog.choose_release(platform, rng, is_intel=is_intel)
+    state = DeviceState(
         hardware=hardware,
         name=people.device_name(owner, hardware.product_class, number),
         os_version=version,
@@ -107,6 +118,18 @@ def new_device(platform: str, number: int, seed: str) -> DeviceState:
         has_passcode=platform != catalog.APPLE_TV and rng.random() < 0.9,
         apps=apps.choose_apps(platform, rng),
     )
+    if hardware.model_name.startswith("MacBook"):
+        state.recovery_key = secret_words(6, rng)
+    if state.is_supervised and platform != catalog.APPLE_TV:
+        state.bypass_code = secret_words(5, rng)
+    return state
+
+
+def secret_words(groups: int, rng: random.Random | None = None) -> str:
+    """Make a recovery key (six groups) or a bypass code: four characters a group."""
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    rng = rng or random.SystemRandom()
+    return "-".join("".join(rng.choices(alphabet, k=4)) for _ in range(groups))
 
 
 def new_channel(user_id: str = DEVICE, *, short_name: str = "", long_name: str = "") -> Channel:

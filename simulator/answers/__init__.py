@@ -1,8 +1,8 @@
 """What a device does with each command: a registry with one function per RequestType.
 
-Owns the rules that hold for every command (known to the platform, allowed on the channel, within the access rights,
-supervised, deferrable, well-formed) and the shape of a report. Later protocols add commands by registering functions;
-the modules beside this one hold those that exist. Apple: Commands and queries; shared codes in simulator.chains.
+Owns the rules that hold for every command (known to the platform and its version, allowed on the channel, within the
+access rights, supervised, deferrable, well-formed) and the shape of a report; the facts are in simulator.facts. The
+modules beside this one register the functions. Apple: Commands and queries; shared codes in simulator.chains.
 """
 
 import importlib
@@ -12,20 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator import checkin
-from simulator.catalog import APPLE_TV, IPAD, IPHONE, PLATFORMS, VISION
+from simulator import checkin, facts
 from simulator.chains import MDM, MDM_CLIENT, Refused, refuse
 from simulator.state import Channel
 
 if TYPE_CHECKING:
     from simulator.device import PretendDevice
-
-MOBILE = (IPHONE, IPAD)
-TOUCH = (IPHONE, IPAD, VISION)
-NOT_MAC = (IPHONE, IPAD, APPLE_TV, VISION)
-# Rights, as bits of AccessRights.
-INSPECT_PROFILES, INSTALL_PROFILES, LOCK, ERASE, DEVICE_INFORMATION, NETWORK_INFORMATION = 1, 2, 4, 8, 16, 32
-INSPECT_PROVISIONING, INSPECT_APPS, RESTRICTIONS, SECURITY, SETTINGS, MANAGE_APPS = 64, 256, 512, 1024, 2048, 4096
 
 
 @dataclass
@@ -49,36 +41,24 @@ class Later(Exception):
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One command: who may receive it, what it needs, and the function that answers it."""
+    """One command: the function that answers it, and what Apple's schema does not say of it."""
 
     function: Function
-    platforms: tuple[str, ...]
-    user_channel: bool
-    supervised_on: tuple[str, ...]
-    access_right: int
-    required: dict[str, type]
     may_defer: bool
+    needs_shared_ipad: bool  # on iPads; the schema says so in words only
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
 
 
-def command(
-    request_type: str,
-    *,
-    platforms: tuple[str, ...] = PLATFORMS,
-    user_channel: bool = False,
-    supervised_on: tuple[str, ...] = (),
-    access_right: int = 0,
-    required: dict[str, type] | None = None,
-    may_defer: bool = True,
-):
-    """Register a function for a RequestType; a second registration replaces the first."""
+def command(request_type: str, *, may_defer: bool = True, needs_shared_ipad: bool = False):
+    """Register a function for a RequestType; a second registration replaces the first.
+
+    Platforms, versions, channels, supervision, rights and keys are in simulator.facts.
+    """
 
     def register(function: Function) -> Function:
-        BEHAVIOURS[request_type] = Behaviour(
-            function, platforms, user_channel, supervised_on, access_right, required or {}, may_defer
-        )
+        BEHAVIOURS[request_type] = Behaviour(function, may_defer, needs_shared_ipad)
         return function
 
     return register
@@ -94,7 +74,9 @@ async def answer(device: "PretendDevice", channel: Channel, message: dict) -> tu
         result = await _run(device, channel, content)
     except Refused as refused:
         return report | {"Status": "Error", "ErrorChain": refused.chain}, None
-    except Malformed:
+    except Malformed as error:
+        if error.args:
+            device.note(f"{content['RequestType']} is malformed: {error}")
         return report | {"Status": "CommandFormatError"}, None
     except Later:
         return report | {"Status": "NotNow"}, None
@@ -102,11 +84,15 @@ async def answer(device: "PretendDevice", channel: Channel, message: dict) -> tu
 
 
 async def _run(device: "PretendDevice", channel: Channel, content: dict) -> Answer:
-    behaviour = _find(device, channel, content["RequestType"])
-    _check_permission(device, behaviour, content["RequestType"])
-    if device.is_busy and _may_defer(device, behaviour, content["RequestType"]):
+    request_type = content["RequestType"]
+    behaviour = _find(device, channel, request_type)
+    _check_permission(device, request_type)
+    is_put_off = device.faults.take_not_now(request_type)
+    if is_put_off or (device.is_busy and _may_defer(device, behaviour, request_type)):
         raise Later
-    _check_form(device, behaviour, content)
+    if request_type in device.faults.refuse:
+        raise Refused(*device.faults.refuse[request_type])
+    _check_form(device, content)
     result = behaviour.function(device, channel, content)
     if inspect.isawaitable(result):
         result = await result
@@ -116,18 +102,27 @@ async def _run(device: "PretendDevice", channel: Channel, content: dict) -> Answ
 def _find(device: "PretendDevice", channel: Channel, request_type: str) -> Behaviour:
     hardware = device.state.hardware
     behaviour = BEHAVIOURS.get(request_type)
-    is_known = behaviour is not None and hardware.platform in behaviour.platforms
-    if is_known and (behaviour.user_channel or not channel.is_user):
+    said = facts.on_platform(request_type, hardware.platform)
+    if behaviour is not None and said is not None and _is_taken(device, channel, behaviour, said):
         return behaviour
     if hardware.is_mac:
         raise refuse(MDM, 12021, f"Unknown command: {request_type} <MDMClientError:91>")
     raise refuse(MDM, 12021, f"“{request_type}” is not a valid request type.")
 
 
-def _check_permission(device: "PretendDevice", behaviour: Behaviour, request_type: str) -> None:
-    if behaviour.access_right & ~device.enrollment.access_rights:
+def _is_taken(device: "PretendDevice", channel: Channel, behaviour: Behaviour, said: dict) -> bool:
+    state = device.state
+    is_on_channel = said.get("user", False) if channel.is_user else said.get("device", True)
+    is_known = facts.exists_in(said, state.os_version)
+    lacks_users = behaviour.needs_shared_ipad and not state.hardware.is_mac and not state.is_shared
+    return is_on_channel and is_known and not lacks_users
+
+
+def _check_permission(device: "PretendDevice", request_type: str) -> None:
+    said = facts.on_platform(request_type, device.state.hardware.platform)
+    if facts.right_of(said) & ~device.enrollment.access_rights:
         raise refuse(MDM, 12007, f"The request “{request_type}” is not authorized by the access rights.")
-    if device.state.hardware.platform in behaviour.supervised_on and not device.state.is_supervised:
+    if said.get("supervised") and not device.state.is_supervised:
         raise refuse(MDM, 12080, "The device must be supervised.")
 
 
@@ -138,14 +133,24 @@ def _may_defer(device: "PretendDevice", behaviour: Behaviour, request_type: str)
     return behaviour.may_defer
 
 
-def _check_form(device: "PretendDevice", behaviour: Behaviour, content: dict) -> None:
-    for key, kind in behaviour.required.items():
-        if isinstance(content.get(key), kind):
-            continue
-        if device.state.hardware.is_mac:
-            name = content["RequestType"]
-            raise refuse(MDM_CLIENT, 97, f"No '{key}' in '{name}' command <MDMClientError:97>")
-        raise Malformed
+def _check_form(device: "PretendDevice", content: dict) -> None:
+    """Judge the keys by Apple's schema. What a device does not know it ignores; what is wrong it refuses."""
+    request_type, state = content["RequestType"], device.state
+    keys = facts.commands()[request_type]["keys"]
+    found = facts.problems(keys, content, state.hardware.platform, state.os_version)
+    wrong = [problem for problem in found if not problem.endswith(facts.UNKNOWN)]
+    for problem in found:
+        if problem not in wrong:
+            device.events.append(f"{request_type}: {problem}")
+    if not wrong:
+        return
+    if not state.hardware.is_mac:
+        raise Malformed("; ".join(wrong))
+    device.note(f"{request_type} is malformed: {'; '.join(wrong)}")
+    missing = [problem.removesuffix(facts.MISSING) for problem in wrong if problem.endswith(facts.MISSING)]
+    if missing:
+        raise refuse(MDM_CLIENT, 97, f"No '{missing[0]}' in '{request_type}' command <MDMClientError:97>")
+    raise refuse(MDM_CLIENT, 96, f"Invalid '{request_type}' command: {wrong[0]} <MDMClientError:96>")
 
 
 def load_all() -> None:

@@ -7,7 +7,7 @@ Apple: InstalledApplicationListCommand, InstallApplicationCommand, ManagedApplic
 from typing import TYPE_CHECKING
 
 from simulator import apps
-from simulator.answers import INSPECT_APPS, MANAGE_APPS, Malformed, command
+from simulator.answers import Malformed, command
 from simulator.chains import MDM, refuse
 from simulator.state import Channel
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REMOVED_WITH_ENROLLMENT = 1
 
 
-@command("InstalledApplicationList", user_channel=True, access_right=INSPECT_APPS, may_defer=False)
+@command("InstalledApplicationList", may_defer=False)
 def installed_application_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     wanted, items = content.get("Identifiers"), content.get("Items")
     entries = []
@@ -54,7 +54,7 @@ def _entry(device: "PretendDevice", identifier: str, app: dict) -> dict:
     }
 
 
-@command("ManagedApplicationList", user_channel=True, access_right=MANAGE_APPS)
+@command("ManagedApplicationList")
 def managed_application_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     wanted = content.get("Identifiers")
     managed = device.state.managed_apps
@@ -63,7 +63,7 @@ def managed_application_list(device: "PretendDevice", channel: Channel, content:
     }
 
 
-@command("InstallApplication", user_channel=True, access_right=MANAGE_APPS)
+@command("InstallApplication")
 def install_application(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     store_id, manifest_url = content.get("iTunesStoreID"), content.get("ManifestURL")
     if isinstance(store_id, int):
@@ -80,8 +80,15 @@ def install_application(device: "PretendDevice", channel: Channel, content: dict
         raise refuse(MDM, 12024, "The app manifest could not be validated.")
     else:
         raise Malformed
+    return _install(device, identifier, app, content)
+
+
+def _install(device: "PretendDevice", identifier: str, app: dict, content: dict) -> dict:
     was_managed = identifier in device.state.managed_apps
     device.state.apps[identifier] = app
+    for name in ("Configuration", "Attributes"):
+        if name in content:
+            device.state.settings.setdefault(f"Application{name}", {})[identifier] = content[name]
     device.state.managed_apps[identifier] = {
         "Status": "Managed",
         "ManagementFlags": content.get("ManagementFlags", 0),
@@ -92,7 +99,32 @@ def install_application(device: "PretendDevice", channel: Channel, content: dict
     return {"Identifier": identifier, "State": "Managed" if was_managed else "Installing"}
 
 
-@command("RemoveApplication", access_right=MANAGE_APPS, required={"Identifier": str})
+@command("InstallEnterpriseApplication")
+def install_enterprise_application(device: "PretendDevice", channel: Channel, content: dict) -> dict:
+    """Install a package from a manifest given with the command; manifests are not fetched."""
+    if "Manifest" not in content:
+        if "ManifestURL" not in content:
+            raise Malformed("neither Manifest nor ManifestURL is there")
+        if not content["ManifestURL"].startswith("https://"):
+            raise refuse(MDM, 12034, "The URL of the manifest is not an https URL.")
+        return {}
+    try:
+        item = content["Manifest"]["items"][0]
+        metadata, assets = item["metadata"], item["assets"]
+        identifier, version = metadata["bundle-identifier"], metadata["bundle-version"]
+        title, has_package = metadata.get("title", identifier), any(one["kind"] == "software-package" for one in assets)
+    except (KeyError, IndexError, TypeError) as error:
+        raise refuse(MDM, 12033, "The app manifest is not valid.") from error
+    if not has_package:
+        raise refuse(MDM, 12033, "The app manifest names no package.")
+    app = apps.make_app(title, version, 1, 0)
+    if content.get("InstallAsManaged"):
+        _install(device, identifier, app, content)
+    device.state.apps[identifier] = app
+    return {}
+
+
+@command("RemoveApplication")
 def remove_application(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     identifier = content["Identifier"]
     if identifier not in device.state.managed_apps:

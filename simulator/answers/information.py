@@ -8,13 +8,14 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from simulator.answers import DEVICE_INFORMATION, NETWORK_INFORMATION, Malformed, command
+from simulator.answers import Malformed, command
 from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, VISION
 from simulator.state import Channel
 
 if TYPE_CHECKING:
     from simulator.device import PretendDevice
 
+DEVICE_INFORMATION, NETWORK_INFORMATION = 16, 32  # bits of AccessRights
 LAST_SCAN = datetime(2025, 11, 3, 7, 30)
 # fmt: off
 NETWORK_FACTS = frozenset({
@@ -27,7 +28,7 @@ NETWORK_FACTS = frozenset({
 ALWAYS_ALLOWED = frozenset({"UDID"})
 
 
-@command("DeviceInformation", user_channel=True, required={"Queries": list}, may_defer=False)
+@command("DeviceInformation", may_defer=False)
 def device_information(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     queries = content["Queries"]
     if not all(isinstance(query, str) for query in queries):
@@ -94,7 +95,7 @@ def _common_facts(device: "PretendDevice") -> dict:
         "ProductName": hardware.product_name,
         "SerialNumber": hardware.serial_number,
         "IsSupervised": state.is_supervised,
-        "AwaitingConfiguration": False,
+        "AwaitingConfiguration": state.is_awaiting_configuration,
         "MDMOptions": state.settings.get("MDMOptions", {}),
         "iTunesStoreAccountIsActive": bool(state.settings.get("iTunesStoreAccountIsActive", False)),
     }
@@ -137,19 +138,21 @@ def _mac_facts(device: "PretendDevice") -> dict:
         "LocalHostName": host,
         "ActiveManagedUsers": users,
         "CurrentConsoleManagedUser": users[0] if users else "",
-        "AutoSetupAdminAccounts": [],
-        "IsAppleSilicon": True,
+        "AutoSetupAdminAccounts": [
+            {"GUID": one["GUID"], "shortName": one["shortName"]} for one in state.admin_accounts
+        ],
+        "IsAppleSilicon": hardware.is_apple_silicon,
         "HasBattery": hardware.has_battery,
         "IsActivationLockEnabled": state.is_activation_locked,
         "IsActivationLockSupported": True,
         "SupportsLOMDevice": False,
-        "SupportsiOSAppInstalls": True,
+        "SupportsiOSAppInstalls": hardware.is_apple_silicon,
         "OSUpdateSettings": updates,
         "SystemIntegrityProtectionEnabled": True,
-        "PINRequiredForEraseDevice": False,
+        "PINRequiredForEraseDevice": not hardware.is_apple_silicon,
         "PINRequiredForDeviceLock": True,
         "SoftwareUpdateDeviceID": "J413AP",
-        "EACSPreflight": "success",
+        "EACSPreflight": state.settings.get("EACSPreflight", "success"),
     }
 
 
@@ -178,7 +181,7 @@ def _mobile_facts(device: "PretendDevice") -> dict:
         "IsNetworkTethered": False,
     }
     if hardware.platform == IPAD:
-        facts |= {"IsMultiUser": False}
+        facts |= {"IsMultiUser": state.is_shared}
     return facts | (_cellular_facts(device) if hardware.is_cellular else {})
 
 

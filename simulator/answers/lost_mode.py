@@ -7,7 +7,7 @@ PlayLostModeSoundCommand.
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from simulator.answers import MOBILE, Malformed, command
+from simulator.answers import Malformed, command
 from simulator.chains import MDM, refuse
 from simulator.state import Channel
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NOT_LOST = 12067
 
 
-@command("EnableLostMode", platforms=MOBILE, supervised_on=MOBILE)
+@command("EnableLostMode")
 def enable_lost_mode(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     shown = {key: content[key] for key in ("Message", "PhoneNumber", "Footnote") if isinstance(content.get(key), str)}
     if not {"Message", "PhoneNumber"} & shown.keys():
@@ -26,14 +26,14 @@ def enable_lost_mode(device: "PretendDevice", channel: Channel, content: dict) -
     return {}
 
 
-@command("DisableLostMode", platforms=MOBILE, supervised_on=MOBILE)
+@command("DisableLostMode")
 def disable_lost_mode(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     _require_lost_mode(device)
     device.state.lost_mode = {}
     return {}
 
 
-@command("DeviceLocation", platforms=MOBILE, supervised_on=MOBILE)
+@command("DeviceLocation")
 def device_location(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     _require_lost_mode(device)
     return {
@@ -48,7 +48,7 @@ def device_location(device: "PretendDevice", channel: Channel, content: dict) ->
     }
 
 
-@command("PlayLostModeSound", platforms=MOBILE, supervised_on=MOBILE)
+@command("PlayLostModeSound")
 def play_lost_mode_sound(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     _require_lost_mode(device)
     return {}

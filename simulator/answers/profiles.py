@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 
 from simulator import profile
 from simulator.answers import (
-    INSPECT_PROFILES,
-    INSPECT_PROVISIONING,
-    INSTALL_PROFILES,
     Answer,
     command,
 )
@@ -35,7 +32,7 @@ LISTED_KEYS = (
 LISTED_PAYLOAD_KEYS = ("PayloadType", "PayloadIdentifier", "PayloadUUID", "PayloadVersion", "PayloadDisplayName")
 
 
-@command("InstallProfile", user_channel=True, access_right=INSTALL_PROFILES, required={"Payload": bytes})
+@command("InstallProfile")
 async def install_profile(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     configuration = profile.read_configuration(content["Payload"], device.identity)
     try:
@@ -77,7 +74,7 @@ def _check_target(device: "PretendDevice", channel: Channel, configuration: Conf
         raise refuse(POSIX, 1, "The profile must be a user profile. System profiles are not supported")
 
 
-@command("RemoveProfile", user_channel=True, access_right=INSTALL_PROFILES, required={"Identifier": str})
+@command("RemoveProfile")
 def remove_profile(device: "PretendDevice", channel: Channel, content: dict) -> Answer:
     identifier = content["Identifier"]
     if identifier == device.enrollment.configuration.identifier and not channel.is_user:
@@ -88,7 +85,7 @@ def remove_profile(device: "PretendDevice", channel: Channel, content: dict) -> 
     return Answer()
 
 
-@command("ProfileList", user_channel=True, access_right=INSPECT_PROFILES, may_defer=False)
+@command("ProfileList", may_defer=False)
 def profile_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     installed = [profile.read_configuration(data, device.identity) for data in channel.profiles.values()]
     if not channel.is_user:
@@ -112,8 +109,3 @@ def _entry(device: "PretendDevice", configuration: Configuration) -> dict:
             {key: payload[key] for key in LISTED_PAYLOAD_KEYS if key in payload} for payload in configuration.payloads
         ]
     return entry
-
-
-@command("ProvisioningProfileList", access_right=INSPECT_PROVISIONING, may_defer=False)
-def provisioning_profile_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
-    return {"ProvisioningProfileList": []}

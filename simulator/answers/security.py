@@ -1,7 +1,7 @@
-"""SecurityInfo, CertificateList, Restrictions and UserList.
+"""SecurityInfo, CertificateList and Restrictions.
 
-Owns what a device tells about its protection and its people. Apple: SecurityInfoCommand, CertificateListCommand,
-RestrictionsCommand, UserListCommand.
+Owns what a device tells about its protection. Apple: SecurityInfoCommand, CertificateListCommand, RestrictionsCommand,
+FDERecoveryKeyEscrow.
 """
 
 from typing import TYPE_CHECKING
@@ -10,8 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from simulator import profile
-from simulator.answers import INSPECT_PROFILES, NOT_MAC, RESTRICTIONS, SECURITY, command
+from simulator import cms, profile
+from simulator.answers import command
+from simulator.answers.start_passwords import read_recipient
 from simulator.catalog import MAC
 from simulator.state import Channel
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from simulator.device import PretendDevice
 
 
-@command("SecurityInfo", user_channel=True, access_right=SECURITY)
+@command("SecurityInfo")
 def security_info(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     state = device.state
     if state.hardware.platform == MAC:
@@ -40,7 +41,7 @@ def security_info(device: "PretendDevice", channel: Channel, content: dict) -> d
 
 def _mac_security(device: "PretendDevice") -> dict:
     state = device.state
-    has_filevault = state.hardware.model_name.startswith("MacBook")
+    has_filevault = bool(state.recovery_key)
     has_bootstrap_token = bool(state.bootstrap_token)
     firewall = {
         "FirewallEnabled": True,
@@ -52,6 +53,7 @@ def _mac_security(device: "PretendDevice") -> dict:
         "LoggingEnabled": True,
         "LoggingOption": "throttled",
     }
+    silicon = state.hardware.is_apple_silicon
     return {
         "AuthenticatedRootVolumeEnabled": True,
         "BootstrapTokenAllowedForAuthentication": "allowed" if has_bootstrap_token else "disallowed",
@@ -61,20 +63,48 @@ def _mac_security(device: "PretendDevice") -> dict:
         "FDE_HasInstitutionalRecoveryKey": False,
         "FDE_HasPersonalRecoveryKey": has_filevault,
         "FirewallSettings": firewall,
-        "IsRecoveryLockEnabled": False,
+        **({"IsRecoveryLockEnabled": bool(state.recovery_lock)} if silicon else _firmware(device)),
+        **_escrowed_key(device),
         "ManagementStatus": {
-            "EnrolledViaDEP": False,
+            "EnrolledViaDEP": bool(state.is_awaiting_configuration or state.admin_accounts),
             "IsActivationLockManageable": True,
             "IsUserEnrollment": False,
             "UserApprovedEnrollment": True,
         },
         "RemoteDesktopEnabled": bool(state.settings.get("RemoteDesktop")),
-        "SecureBoot": {"ExternalBootLevel": "disallowed", "SecureBootLevel": "full", "ReducedSecurity": {}},
+        "SecureBoot": {"ExternalBootLevel": "disallowed", "SecureBootLevel": "full"},
         "SystemIntegrityProtectionEnabled": True,
     }
 
 
-@command("CertificateList", user_channel=True, access_right=INSPECT_PROFILES)
+def _firmware(device: "PretendDevice") -> dict:
+    exists = bool(device.state.firmware_password)
+    return {"FirmwarePasswordStatus": {"PasswordExists": exists, "ChangePending": False, "AllowOroms": False}}
+
+
+def _escrowed_key(device: "PretendDevice") -> dict:
+    """Encrypt the recovery key to the certificate that an installed escrow payload names; nothing without one."""
+    if not device.state.recovery_key:
+        return {}
+    for data in device.channel.profiles.values():
+        configuration = profile.read_configuration(data, device.identity)
+        for escrow in configuration.of_type("com.apple.security.FDERecoveryKeyEscrow"):
+            recipient = _recipient(configuration, escrow.get("EncryptCertPayloadUUID"))
+            if recipient is not None:
+                key = cms.envelope(device.state.recovery_key.encode(), recipient, "aes256")
+                name = escrow.get("DeviceKey") or device.state.hardware.serial_number
+                return {"FDE_PersonalRecoveryKeyCMS": key, "FDE_PersonalRecoveryKeyDeviceKey": name}
+    return {}
+
+
+def _recipient(configuration: profile.Configuration, payload_uuid: str | None) -> x509.Certificate | None:
+    for payload in configuration.of_type("com.apple.security.pkcs1"):
+        if payload["PayloadUUID"] == payload_uuid:
+            return read_recipient(payload.get("PayloadContent") or b"")
+    return None
+
+
+@command("CertificateList")
 def certificate_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     if channel.is_user:
         return {"CertificateList": _profile_certificates(channel)}
@@ -106,7 +136,7 @@ def _entry(certificate: x509.Certificate, *, is_identity: bool = False) -> dict:
     }
 
 
-@command("Restrictions", platforms=NOT_MAC, access_right=RESTRICTIONS, may_defer=False)
+@command("Restrictions", may_defer=False)
 def restrictions(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     restricted: dict[str, dict] = {}
     merged: dict[str, dict] = {}
@@ -120,23 +150,3 @@ def restrictions(device: "PretendDevice", channel: Channel, content: dict) -> di
     if content.get("ProfileRestrictions"):
         answer["ProfileRestrictions"] = restricted
     return answer
-
-
-@command("UserList", platforms=(MAC,), supervised_on=(MAC,))
-def user_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
-    state = device.state
-    user = {
-        "UserName": state.owner_short_name,
-        "FullName": state.owner_name,
-        "UID": 501,
-        "UserGUID": next((one.user_id for one in device.user_channels), device.owner_guid),
-        "IsLoggedIn": True,
-        "MobileAccount": False,
-        "HasSecureToken": True,
-    }
-    return {"Users": [user]}
-
-
-@command("UnlockUserAccount", platforms=(MAC,), required={"UserName": str})
-def unlock_user_account(device: "PretendDevice", channel: Channel, content: dict) -> dict:
-    return {}

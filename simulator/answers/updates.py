@@ -6,15 +6,13 @@ ScheduleOSUpdateCommand, OSUpdateStatusCommand.
 
 from typing import TYPE_CHECKING
 
-from simulator.answers import MOBILE, Malformed, command
-from simulator.catalog import APPLE_TV, MAC, RELEASES
+from simulator.answers import Malformed, command
+from simulator.catalog import RELEASES
 from simulator.state import Channel
 
 if TYPE_CHECKING:
     from simulator.device import PretendDevice
 
-UPDATABLE = MOBILE + (APPLE_TV, MAC)
-NOT_THE_MAC = MOBILE + (APPLE_TV,)
 PROGRESS = ((0.0, "Idle"), (0.45, "Downloading"), (1.0, "Installing"))
 OS_NAMES = {"iPhone": "iOS", "iPad": "iPadOS", "Apple TV": "tvOS", "Mac": "macOS"}
 
@@ -33,7 +31,7 @@ def _product_key(device: "PretendDevice", version: str, build: str) -> str:
     return f"_MACOS_{version}_{build}" if device.state.hardware.is_mac else f"iOSUpdate{build}"
 
 
-@command("AvailableOSUpdates", platforms=UPDATABLE, supervised_on=NOT_THE_MAC)
+@command("AvailableOSUpdates")
 def available_os_updates(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     update = newest(device)
     if update is None:
@@ -64,12 +62,12 @@ def _is_major(device: "PretendDevice", version: str) -> bool:
     return version.split(".")[0] != device.state.os_version.split(".")[0]
 
 
-@command("ScheduleOSUpdateScan", platforms=(MAC,), supervised_on=(MAC,))
+@command("ScheduleOSUpdateScan")
 def schedule_os_update_scan(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     return {"ScanInitiated": True}
 
 
-@command("ScheduleOSUpdate", platforms=UPDATABLE, supervised_on=UPDATABLE, required={"Updates": list})
+@command("ScheduleOSUpdate")
 def schedule_os_update(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     if not all(
         isinstance(update, dict) and isinstance(update.get("InstallAction"), str) for update in content["Updates"]
@@ -83,7 +81,7 @@ def schedule_os_update(device: "PretendDevice", channel: Channel, content: dict)
     return {"UpdateResults": [{"ProductKey": key, "InstallAction": "Default", "Status": "Downloading"}]}
 
 
-@command("OSUpdateStatus", platforms=UPDATABLE, supervised_on=NOT_THE_MAC)
+@command("OSUpdateStatus")
 def os_update_status(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     update = device.state.settings.get("Update")
     if update is None:

@@ -1,0 +1,83 @@
+"""Write simulator/command_facts.json from a checkout of Apple's device management schema.
+
+`python -m simulator.make_facts SCHEMA_FOLDER`: facts only (names, types, versions), none of Apple's texts. The
+simulator reads Apple's schema by itself, so that it does not share the mistakes of the product's catalogue.
+
+Apple: github.com/apple/device-management, mdm/commands
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+from simulator.facts import FILE
+
+SYSTEMS = ("iOS", "macOS", "tvOS", "visionOS")
+PLAIN = {
+    "introduced": "introduced",
+    "removed": "removed",
+    "accessrights": "right",
+    "supervised": "supervised",
+    "devicechannel": "device",
+    "userchannel": "user",
+    "requiresdep": "ade",
+}
+# Apple lists what may be asked for as keys below the array's item; which of them exist is answered item by item.
+OPEN_ARRAYS = {("DeviceInformation", "Queries")}
+
+
+def main(folder: Path) -> None:
+    """Write the facts of every command in a schema folder."""
+    commands = {}
+    for path in sorted((folder / "mdm" / "commands").glob("*.yaml")):
+        content = yaml.safe_load(path.read_text())
+        request_type = content["payload"]["requesttype"]
+        commands[request_type] = {
+            "os": _systems(content["payload"]["supportedOS"]),
+            "keys": [_key(key, request_type) for key in content.get("payloadkeys", ())],
+        }
+    lines = (f"{json.dumps(name)}: {json.dumps(facts, sort_keys=True)}" for name, facts in sorted(commands.items()))
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _systems(stated: dict) -> dict:
+    found = {}
+    for system in SYSTEMS:
+        facts = stated.get(system)
+        if facts is None:
+            continue
+        if facts.get("introduced") == "n/a":
+            found[system] = None
+            continue
+        found[system] = {ours: facts[apple] for apple, ours in PLAIN.items() if facts.get(apple) not in (None, False)}
+        if facts.get("devicechannel") is False:
+            found[system]["device"] = False
+        if facts.get("userenrollment", {}).get("mode") == "forbidden":
+            found[system]["no_user_enrollment"] = True
+    return found
+
+
+def _key(key: dict, request_type: str) -> dict:
+    facts = {"name": key["key"], "type": key["type"].strip("<>")}
+    if key.get("presence") == "required":
+        facts["required"] = True
+    if "rangelist" in key:
+        facts["allowed"] = key["rangelist"]
+    if "range" in key:
+        facts["range"] = [key["range"].get("min"), key["range"].get("max")]
+    if "supportedOS" in key:
+        facts["os"] = _systems(key["supportedOS"])
+    is_open = (request_type, key["key"]) in OPEN_ARRAYS
+    if key.get("subkeys"):
+        facts["keys"] = [_item(one) if is_open else _key(one, request_type) for one in key["subkeys"]]
+    return facts
+
+
+def _item(key: dict) -> dict:
+    return {"name": key["key"], "type": key["type"].strip("<>")}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
