@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
-from django.http import Http404
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
@@ -14,13 +14,13 @@ from unfold.decorators import display
 
 from commands.answers import answer_of, error_words
 from commands.asking import ask_again
-from commands.causes import failures_by_cause
+from commands.console.compose import ComposePages
 from commands.models import Command, QueuedCommand, Report
+from commands.overview import outcome_context
 from commands.progress import progress
 from commands.queue import cancel_commands
 from devices.console.forms import ReasonForm
 from devices.console.links import device_link
-from devices.models import Device
 from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status
@@ -59,7 +59,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Command)
-class CommandAdmin(LongListAdmin):
+class CommandAdmin(ComposePages, LongListAdmin):
     list_display = ("command_column", "target_column", "outcome_column", "actor_column", "reason", "created_column")
     list_display_links = None
     list_filter = (OutcomeFilter, "origin")
@@ -78,6 +78,7 @@ class CommandAdmin(LongListAdmin):
 
     def get_urls(self):
         return [
+            *self.compose_urls(),
             self.view_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
             self.view_path("<int:pk>/retry/", require_POST(self.retry_view), "retry"),
             self.view_path("target/<int:pk>/", self.target_view, "target"),
@@ -129,23 +130,22 @@ class CommandAdmin(LongListAdmin):
         state = request.GET.get("state", "")
         shown = targets.filter(state__in=STATE_FILTERS[state]) if state in STATE_FILTERS else targets
         shown = shown.select_related("channel", "channel__device", "channel__push_state", "channel__contact")
-        counts = targets.counts()
-        context = {
+        rows = [(queued, progress(queued)) for queued in shown.order_by("id")[:TARGETS_PAGE]]
+        context = outcome_context(command, targets, request.user, rows)
+        if request.GET.get("live") == context["version"]:
+            return HttpResponse(status=204)
+        context |= {
             "title": command.request_type,
             "command": command,
             "payload": _payload(command),
-            "counts": counts,
-            "causes": failures_by_cause(targets),
-            "left_out": _left_out(command, request.user),
-            "shares": _shares(counts),
-            "outcome": outcome_words(counts),
+            "outcome": outcome_words(context["counts"]),
             "state": state,
-            "rows": [(queued, progress(queued)) for queued in shown.order_by("id")[:TARGETS_PAGE]],
             "page_size": TARGETS_PAGE,
-            "has_waiting": bool(counts["pending"] + counts["sent"] + counts["not_now"]),
             "may_cancel": request.user.has_perm("commands.change_command"),
             "may_retry": request.user.has_perm("commands.add_command"),
         }
+        if "live" in request.GET:
+            return render(request, "console/command_live.html", context)
         return self.page(request, "console/command.html", context)
 
     def cancel_view(self, request, pk):
@@ -172,7 +172,8 @@ class CommandAdmin(LongListAdmin):
         command = self._command(request, pk)
         address = self.route("change", pk)
         failed = QueuedCommand.objects.visible_to(request.user).filter(command=command).failed()
-        number = int(request.POST.get("number", "0") or 0) or None
+        text = request.POST.get("number", "")
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
         try:
             asked = ask_again(failed, actor=Actor.staff(request.user), confirmed=number)
         except EspalierError as error:
@@ -263,26 +264,6 @@ def outcome_words(counts: dict[str, int]) -> list[status.Status]:
             text = word.word if sum(counts.values()) == 1 else f"{number:,} {word.word.lower()}"
             words.append(status.Status(text, word.tone, word.icon))
     return words
-
-
-def _shares(counts: dict[str, int]) -> list[tuple[str, str, float]]:
-    """Return the parts of the bar: tone, words, per cent."""
-    total = sum(counts.values()) or 1
-    parts = (
-        ("ok", "acknowledged", counts["acknowledged"]), ("bad", "failed", counts["failed"]),
-        ("info", "sent", counts["sent"]), ("wait", "pending", counts["pending"] + counts["not_now"]),
-        ("gone", "ended", counts["cancelled"] + counts["expired"]),
-    )  # fmt: skip
-    return [(tone, f"{number:,} {word}", 100 * number / total) for tone, word, number in parts if number]
-
-
-def _left_out(command: Command, user) -> list[dict]:
-    """Return who could not take it, by reason, with some of the devices that the person may see."""
-    groups = []
-    for group in command.refused:
-        devices = Device.objects.visible_to(user).filter(pk__in=group["device_ids"])
-        groups.append({"reason": group["reason"], "count": devices.count(), "devices": devices.order_by("id")[:5]})
-    return [group for group in groups if group["count"]]
 
 
 def _payload(command: Command) -> dict:

@@ -1,0 +1,275 @@
+"""Composing any command of Apple's schema in the console: what there is, its form, whom it is for, sending it.
+
+The form is the composer's (profiles.console.keys_form). Keys that a meaning fills in for each device are not asked for.
+What was typed is sent and not kept: a form that is shown again holds it, the server does not.
+"""
+
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+
+from commands.applicability import candidates_of, refusal_of
+from commands.asking import ask
+from commands.governor import ConfirmationRequired
+from commands.meanings import meaning_of
+from devices.models import Channel, Device, Group
+from devices.timeline import Actor
+from mdm_project.errors import BadRequest, EspalierError
+from profiles import catalogue
+from profiles.catalogue import UnknownEntry, labels
+from profiles.console import uploads
+from profiles.console.badges import systems_of
+from profiles.console.composer import icon_of
+from profiles.console.fields import Field
+from profiles.console.keys_form import EntryForm
+
+MAY_SEND = "commands.add_command"
+
+
+class TargetForm(forms.Form):
+    """Whom a command is for, why, and what has to be typed first."""
+
+    group = forms.ModelChoiceField(
+        queryset=Group.objects.none(), required=False, label="Group", empty_label="Choose a group",
+        widget=UnfoldAdminSelectWidget(),
+    )  # fmt: skip
+    is_all = forms.BooleanField(required=False, label="Every enrolled device", widget=UnfoldBooleanWidget())
+    on_users = forms.BooleanField(
+        required=False, label="On the channels of users", help_text="Macs and Shared iPads; otherwise on the device's.",
+        widget=UnfoldBooleanWidget(),
+    )  # fmt: skip
+    reason = forms.CharField(
+        required=False, max_length=500, help_text="Kept in the timeline.", widget=UnfoldAdminTextInputWidget()
+    )
+    confirm = forms.CharField(
+        required=False, label="Confirm", widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    )
+    allows_unknown = forms.BooleanField(
+        required=False, label="Send keys that Apple's schema does not have", widget=UnfoldBooleanWidget()
+    )
+
+    def __init__(self, *args, device: Device | None, is_dangerous: bool, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.device, self.is_dangerous = device, is_dangerous
+        self.fields["group"].queryset = Group.objects.visible_to(user).order_by("name")
+        if device is not None:
+            del self.fields["group"], self.fields["is_all"]
+        if not is_dangerous:
+            del self.fields["confirm"]
+            return
+        self.fields["reason"].required = True
+        what = f"Type {self.expected}" if device else "Type the number of devices"
+        self.fields["confirm"].label = f"{what} to confirm"
+
+    @property
+    def expected(self) -> str:
+        return self.device.serial_number or self.device.udid or str(self.device.pk)
+
+    def clean(self):
+        cleaned = super().clean()
+        if self.device is None and bool(cleaned.get("group")) == bool(cleaned.get("is_all")):
+            self.add_error("group", "Choose a group, or every enrolled device.")
+        if self.is_dangerous and self.device and cleaned.get("confirm", "").strip().upper() != self.expected.upper():
+            self.add_error("confirm", f"This must be {self.expected}, exactly.")
+        return cleaned
+
+    def channels(self, user):
+        """Return the channels that are meant. The form is valid."""
+        channels = Channel.objects.visible_to(user)
+        on_users = self.cleaned_data["on_users"]
+        channels = channels.user_channels() if on_users else channels.device_channels()
+        if self.device is not None:
+            return channels.filter(device=self.device)
+        if self.cleaned_data["is_all"]:
+            return channels
+        return channels.filter(device__memberships__group=self.cleaned_data["group"])
+
+    def confirmed(self) -> int | None:
+        text = self.cleaned_data.get("confirm", "").strip()
+        return int(text) if self.device is None and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+class ComposePages:
+    """Mixin of the command admin: the list of commands that can be composed, and the form of one."""
+
+    def compose_urls(self) -> list:
+        return [
+            self.view_path("compose/", self.choose_view, "choose"),
+            self.view_path("compose/<slug:slug>/", self.compose_view, "compose"),
+            self.view_path("compose/<slug:slug>/preview/", require_POST(self.compose_preview_view), "compose_preview"),
+            self.view_path("compose/<slug:slug>/part/", self.compose_part_view, "compose_part"),
+            self.view_path("compose/<slug:slug>/upload/", require_POST(self.compose_upload_view), "compose_upload"),
+        ]
+
+    def has_add_permission(self, request):
+        return request.user.has_perm(MAY_SEND)
+
+    def add_view(self, request, form_url="", extra_context=None):
+        _require(request.user)
+        return HttpResponseRedirect(self.route("choose"))
+
+    def choose_view(self, request):
+        """Show every command of Apple's schema by purpose; for a device, those it cannot take with the reason."""
+        _require(request.user)
+        device = _device(request)
+        context = {"title": f"Send a command to {device}" if device else "Send a command", "device": device}
+        context |= {"groups": _choices(device), "query": request.GET.urlencode()}
+        return self.page(request, "console/compose/choose.html", context)
+
+    def compose_view(self, request, slug):
+        """Show the form of a command (GET), or send it (POST)."""
+        _require(request.user)
+        form, device = _form(slug), _device(request)
+        is_dangerous = _is_dangerous(form.entry.type)
+        data = request.POST if request.method == "POST" else None
+        initial = {"group": request.GET.get("group", "")}
+        target = TargetForm(data, device=device, is_dangerous=is_dangerous, user=request.user, initial=initial)
+        errors: list[str] = []
+        if request.method == "POST":
+            answer = self._send(request, form, target, errors)
+            if answer is not None:
+                return answer
+        context = {
+            "title": form.entry.label, "form": form, "target": target, "device": device, "errors": errors,
+            "sections": form.sections(), "is_dangerous": is_dangerous, "may_change": True,
+            "refusal": _refusal(form.entry.type, device), "filled": form.filled,
+            "choose_url": f"{self.route('choose')}?{request.GET.urlencode()}",
+            **_panel(form), **_addresses(slug),
+        }  # fmt: skip
+        return self.page(request, "console/compose/form.html", context)
+
+    def _send(self, request, form: EntryForm, target: TargetForm, errors: list[str]) -> HttpResponse | None:
+        """Ask; fills ``errors`` with what keeps it from being asked."""
+        try:
+            form.read(request)
+        except BadRequest as error:
+            errors.append(error.detail)
+            return None
+        errors += form.errors()
+        if errors or not target.is_valid():
+            return None
+        try:
+            asked = ask(
+                form.entry.type, form.result(), target.channels(request.user), actor=Actor.staff(request.user),
+                reason=target.cleaned_data["reason"], confirmed=target.confirmed(),
+                allows_unknown=target.cleaned_data["allows_unknown"],
+            )  # fmt: skip
+        except ConfirmationRequired as error:
+            target.add_error("confirm", error.detail)
+            return None
+        except EspalierError as error:
+            errors += [error.detail, *(f"{path.removeprefix('payload.')}: {why}" for path, why in error.fields.items())]
+            return None
+        if asked.held is not None:
+            return self.done(request, asked.held.words, self.route("changelist"))
+        left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
+        words = f"{form.entry.label} queued for {asked.command.target_count} devices.{left_out}"
+        return self.done(request, words, self.route("change", asked.command.pk))
+
+    def compose_preview_view(self, request, slug):
+        """Answer with the property list and the problems of what is in the form now."""
+        _require(request.user)
+        form = _form(slug)
+        try:
+            form.read(request)
+        except BadRequest as error:
+            return HttpResponse(error.detail, status=400, content_type="text/plain")
+        return render(request, "console/compose/panel.html", {"form": form, **_panel(form)})
+
+    def compose_part_view(self, request, slug):
+        """Answer with a new item of an array, a new key of a dictionary, or an inner dictionary to fill."""
+        _require(request.user)
+        form, pointer = _form(slug), request.GET.get("at", "")
+        if request.GET.get("fill"):
+            made, template = form.part(pointer), "console/profile/field.html"
+        else:
+            made = form.added(pointer, request.GET.get("variant", ""))
+            is_free = made is not None and made.token.startswith("*")
+            template = "console/profile/free_key.html" if is_free else "console/profile/item.html"
+        if made is None:
+            raise Http404("the form has no such field")
+        return render(request, template, {"field": made, "at": pointer, "is_new": True, **_addresses(slug)})
+
+    def compose_upload_view(self, request, slug):
+        """Keep a file that was chosen, and answer with what it is."""
+        _require(request.user)
+        file, pointer = request.FILES.get("file"), request.GET.get("at", "")
+        made = Field(pointer, "data", is_set=True)
+        try:
+            if file is None:
+                raise BadRequest("Choose a file.")
+            data = file.read()
+            made.token, made.value = uploads.keep(request.user, data), data
+        except BadRequest as error:
+            made.error, made.is_set = error.detail, False
+        return render(request, "console/profile/data.html", {"field": made, "is_new": True, **_addresses(slug)})
+
+
+def _require(user) -> None:
+    if not user.has_perm(MAY_SEND) or not user.has_perm("devices.view_device"):
+        raise PermissionDenied
+
+
+def _device(request) -> Device | None:
+    """Return the device that the address names, or None; raises Http404 for one that may not be seen."""
+    text = request.GET.get("device", "")
+    if not text:
+        return None
+    devices = Device.objects.visible_to(request.user)
+    found = devices.filter(pk=text).first() if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    if found is None:
+        raise Http404("there is no such device")
+    return found
+
+
+def _form(slug: str) -> EntryForm:
+    try:
+        entry = catalogue.command(slug)
+    except UnknownEntry as error:
+        raise Http404("there is no such command") from error
+    return EntryForm(entry, filled=meaning_of(entry.type).filled_keys)
+
+
+def _is_dangerous(request_type: str) -> bool:
+    return meaning_of(request_type).danger({}) is not None
+
+
+def _refusal(request_type: str, device: Device | None) -> str:
+    if device is None:
+        return ""
+    found = candidates_of(Channel.objects.filter(device=device).reachable())
+    if not found:
+        return "The device is not enrolled, so nothing can be asked of it."
+    reasons = [refusal_of(request_type, candidate) for candidate in found]
+    return "" if not all(reasons) else f"{reasons[0][:1].upper()}{reasons[0][1:]}."
+
+
+def _choices(device: Device | None) -> list[tuple[str, str, list]]:
+    """Return (purpose, icon, [(entry, systems, refusal)]) in the order of the catalogue's purposes."""
+    candidates = candidates_of(Channel.objects.filter(device=device).reachable()) if device else []
+    found: dict[str, list] = {group: [] for group in labels.GROUPS}
+    for entry in catalogue.commands():
+        reasons = [refusal_of(entry.type, candidate) for candidate in candidates]
+        refusal = reasons[0] if reasons and all(reasons) else ""
+        found.setdefault(entry.group, []).append((entry, ", ".join(systems_of(entry.support)), refusal))
+    return [
+        (group, icon_of(group), sorted(entries, key=lambda each: (bool(each[2]), each[0].label.lower())))
+        for group, entries in found.items()
+        if entries
+    ]
+
+
+def _panel(form: EntryForm) -> dict:
+    address = reverse("admin:commands_command_compose_preview", args=[form.entry.slug])
+    return {"problems": form.problems(), "preview": form.preview(), "preview_url": address}
+
+
+def _addresses(slug: str) -> dict:
+    pages = {name: reverse(f"admin:commands_command_compose_{name}", args=[slug]) for name in ("part", "upload")}
+    return {f"{name}_url": f"{address}?{urlencode({'of': slug})}" for name, address in pages.items()}
