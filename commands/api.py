@@ -6,7 +6,7 @@ from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveAPIV
 from rest_framework.response import Response
 
 from commands import filters, serializers
-from commands.asking import Asked, ask, ask_again
+from commands.asking import Asked, NoneCanTake, ask, ask_again
 from commands.models import Command, QueuedCommand
 from commands.queue import cancel_commands
 from commands.reports import attach_outcomes
@@ -14,6 +14,7 @@ from commands.targets import find_channels
 from devices.models import Device
 from mdm_project import plist
 from mdm_project.api.auth import actor_of
+from mdm_project.api.errors import error_body
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
 
@@ -50,24 +51,26 @@ class CommandList(ApiView, ListCreateAPIView):
         asked = dict(form.validated_data)
         payload = plist.from_json(asked.pop("payload", None) or {}, ("payload",))
         reach = find_channels(asked.pop("targets"), request.user)
-        outcome = ask(asked.pop("request_type"), payload, reach.channels, actor=actor_of(request), **asked)
+        try:
+            outcome = ask(asked.pop("request_type"), payload, reach.channels, actor=actor_of(request), **asked)
+        except NoneCanTake as error:
+            body = error_body(error.code, error.detail)
+            return Response(body | {"refused": _refused(error.refused)}, status=error.status)
         return answer_of(outcome, reach.skipped_device_ids)
 
 
 def answer_of(outcome: Asked, skipped: list[int]) -> Response:
     """Say what became of a wish: 201 with the command, 202 with what the governor holds."""
-    left_out = {
-        "skipped": skipped,
-        "refused": [
-            {"device_id": it.device_id, "serial_number": it.serial_number, "reason": it.reason}
-            for it in outcome.refused
-        ],
-    }
+    left_out = {"skipped": skipped, "refused": _refused(outcome.refused)}
     if outcome.held is not None:
         return Response({**serializers.HeldSerializer(outcome.held).data, **left_out}, status=202)
     command = outcome.command
     queued = {"id": command.pk, "command_uuid": command.uuid, "queued": command.target_count}
     return Response({**queued, **left_out}, status=201)
+
+
+def _refused(refusals) -> list[dict]:
+    return [{"device_id": it.device_id, "serial_number": it.serial_number, "reason": it.reason} for it in refusals]
 
 
 @extend_schema(summary="Show a command and how many targets are in which state")

@@ -9,6 +9,7 @@ from commands.filters import STATE_CHOICES, STATE_NAMES
 from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand
 from commands.targets import Targets
+from devices.models import Device
 
 MAX_NAMES = 50_000
 MAX_ID = 2**63 - 1
@@ -156,12 +157,29 @@ class CauseSerializer(serializers.Serializer):
     serial_numbers = serializers.ListField(child=serializers.CharField(), help_text="some of them")
 
 
+class LeftOutSerializer(serializers.Serializer):
+    reason = serializers.CharField()
+    count = serializers.IntegerField()
+    device_ids = serializers.ListField(child=serializers.IntegerField())
+
+
 class CommandDetailSerializer(CommandSerializer):
     counts = serializers.SerializerMethodField()
     failures = serializers.SerializerMethodField()
+    refused = serializers.SerializerMethodField(help_text="devices that could not take the command, by reason")
 
     class Meta(CommandSerializer.Meta):
-        fields = [*CommandSerializer.Meta.fields, "is_destructive", "counts", "failures"]
+        fields = [*CommandSerializer.Meta.fields, "is_destructive", "counts", "failures", "refused"]
+
+    @extend_schema_field(LeftOutSerializer(many=True))
+    def get_refused(self, command) -> list[dict]:
+        visible = Device.objects.visible_to(self.context["request"].user)
+        groups = []
+        for group in command.refused:
+            ids = list(visible.filter(pk__in=group["device_ids"]).order_by("id").values_list("id", flat=True))
+            if ids:
+                groups.append({"reason": group["reason"], "count": len(ids), "device_ids": ids})
+        return groups
 
     @extend_schema_field(CauseSerializer(many=True))
     def get_failures(self, command) -> list[dict]:

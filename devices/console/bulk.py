@@ -75,9 +75,9 @@ class BulkActions:
             if asked:
                 messages.success(request, sending.words_of(form, asked))
                 return HttpResponseRedirect(sending.address_of(asked) or context["back"])
-        return self.page(
-            request, "console/device/bulk_form.html", {**context, "form": form, "name": name, "title": form.title}
-        )
+        context |= {"form": form, "name": name, "title": form.title}
+        context["left_out"] = sending.left_out_words(form_class, sending.channels_of(devices))
+        return self.page(request, "console/device/bulk_form.html", context)
 
     @admin.action(description="Add to a group…")
     def add_to_group(self, request, queryset):

@@ -68,6 +68,7 @@ class GroupPages:
             "text": text,
             "users": users_of(group, request.user),
             "may_see_devices": request.user.has_perm(VIEW_DEVICE),
+            "may_send": request.user.has_perm("commands.add_command") and request.user.has_perm(VIEW_DEVICE),
             "may_change": may_change,
             "may_choose": may_change and request.user.has_perm(VIEW_DEVICE) and group.kind == Group.Kind.STATIC,
             "may_delete": self.has_delete_permission(request),

@@ -1,10 +1,11 @@
-"""Sending commands from the console, to one device or to many: pickers, forms, and the one call of queue_command."""
+"""Sending commands from the console, to one device or to many: pickers, forms, and the one call of commands.asking."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from django.urls import reverse
 
-from commands.applicability import candidates_of, refusal_of
+from commands.applicability import candidates_of, refusal_of, split
 from commands.asking import Asked, ask
 from commands.forms import ASKING, CHANGING, DANGEROUS, FORMS, AnyCommand, CommandForm
 from commands.meanings import Candidate
@@ -15,6 +16,7 @@ from mdm_project.errors import EspalierError
 
 MAY_SEND = "commands.add_command"
 NO_PERMISSION = "You may look at devices but not send commands: ask for the permission “Can add command”."
+MAX_REASONS = 4
 NOT_ENROLLED = "The device is not enrolled, so nothing can be asked of it."
 
 
@@ -70,6 +72,19 @@ def picker(device: Device | None = None) -> dict[str, list[Choice]]:
         "Change": choices(candidate, only=CHANGING),
         "Careful": choices(candidate, only=DANGEROUS),
     }
+
+
+def left_out_words(form: type[CommandForm], channels) -> str:
+    """Say how many of some channels cannot take a command and why, before it is sent; nothing if all can."""
+    if not form.request_type:
+        return ""
+    candidates = candidates_of(channels.reachable())
+    _, refused = split(form.request_type, candidates)
+    if not refused:
+        return ""
+    reasons = Counter(refusal.reason for refusal in refused).most_common(MAX_REASONS)
+    told = ", ".join(f"{reason} ({number})" for reason, number in reasons)
+    return f"{len(refused)} of {len(candidates)} cannot take it and are left out: {told}."
 
 
 def form_class(name: str) -> type[CommandForm] | None:

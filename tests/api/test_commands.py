@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from commands.governor.models import GovernorLimit
 from commands.models import Command, QueuedCommand, Report
 from devices.models import Channel
 from mdm_project import plist
@@ -443,3 +444,113 @@ def test_without_the_right_to_see_devices_no_target_exists():
 
     assert ask(caller, {"device_ids": [channel.device_id]}).status_code == 403
     assert not Command.objects.exists()
+
+
+def test_those_that_cannot_take_a_command_are_named_with_the_reason(caller):
+    can = factories.make_channel(factories.make_device(is_supervised=True))
+    cannot = factories.make_channel(factories.make_device(is_supervised=False))
+    refused = {"device_id": cannot.device_id, "serial_number": cannot.device.serial_number}
+    refused["reason"] = "needs a supervised device"
+
+    response = ask(caller, {"device_ids": [can.device_id, cannot.device_id]}, "RestartDevice")
+    assert (response.status_code, response.json()["queued"], response.json()["refused"]) == (201, 1, [refused])
+    shown = caller.get(f"commands/{response.json()['id']}/").json()
+    assert shown["refused"] == [{"reason": refused["reason"], "count": 1, "device_ids": [cannot.device_id]}]
+
+    nobody = ask(caller, {"device_ids": [cannot.device_id]}, "RestartDevice")
+    assert (nobody.status_code, nobody.json()["code"], nobody.json()["refused"]) == (409, "not_applicable", [refused])
+
+
+@pytest.mark.parametrize(
+    ("request_type", "payload", "path"),
+    [
+        ("EraseDevice", {"ObliterationBehavior": "Maybe"}, "payload.ObliterationBehavior"),
+        ("DeviceInformation", {"Queries": [1]}, "payload.Queries.0"),
+        ("RestartDevice", {"Notify": True}, "payload.Notify"),
+        ("InstallProfile", {"Payload": {"$data": "AAEC"}}, "payload.Payload"),
+    ],
+)
+def test_what_apples_schema_refuses_is_refused_with_the_key_path(caller, request_type, payload, path):
+    channel = factories.make_channel()
+    response = ask(caller, {"device_ids": [channel.device_id]}, request_type, payload=payload, reason="x")
+    assert (response.status_code, list(response.json()["fields"])) == (400, [path])
+    assert not Command.objects.exists()
+
+
+def test_a_key_that_is_newer_than_the_schema_is_sent_when_that_is_wished(caller):
+    channel = factories.make_channel()
+    targets, payload = {"device_ids": [channel.device_id]}, {"Notify": True}
+    assert ask(caller, targets, "RestartDevice", payload=payload).status_code == 400
+    assert ask(caller, targets, "RestartDevice", payload=payload, allow_unknown=True).status_code == 201
+    assert body_of(Command.objects.get())["Notify"] is True
+
+
+def test_something_destructive_needs_a_reason_and_for_many_their_number(caller):
+    channels = [factories.make_channel() for _ in range(3)]
+    targets = {"device_ids": [channel.device_id for channel in channels]}
+
+    answers = [
+        ask(caller, targets, "EraseDevice", confirm=3),
+        ask(caller, targets, "EraseDevice", reason="sold"),
+        ask(caller, targets, "EraseDevice", reason="sold", confirm=2),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (400, "reason_required"),
+        (400, "confirmation_required"),
+        (400, "confirmation_required"),
+    ]
+    held = ask(caller, targets, "EraseDevice", reason="sold", confirm=3)
+    assert (held.status_code, held.json()["device_count"], held.json()["state"]) == (202, 3, "delayed")
+    assert held.json()["release_at"] and "until" in held.json()["waits_for"]
+    assert not Command.objects.exists()
+
+
+def test_no_key_of_a_devices_own_is_shown_by_the_api(caller):
+    channel = factories.make_channel(factories.make_device("macos"))
+    command_id = ask(caller, {"device_ids": [channel.device_id]}, "DeviceLock", reason="lost").json()["id"]
+    queued = QueuedCommand.objects.select_related("command").get(command=command_id)
+    pin = plist.loads(unseal(bytes(queued.body_encrypted), queued.command.body_context))["Command"]["PIN"]
+
+    for address in (f"commands/{command_id}/", f"commands/{command_id}/results/", "commands/"):
+        assert f'"{pin}"' not in caller.get(address).content.decode()
+
+
+def fail(queued: QueuedCommand, note: str) -> None:
+    QueuedCommand.objects.filter(pk=queued.pk).update(state=State.FAILED, finished_at=timezone.now(), note=note)
+
+
+def test_failures_are_grouped_by_their_cause(caller):
+    command = factories.make_command("ProfileList")
+    rows = [factories.make_queued(command=command) for _ in range(8)]
+    for queued, note in zip(
+        rows, ["is busy"] * 3 + ["profile 4711471147 is bad", "profile 815815815 is bad"], strict=False
+    ):
+        fail(queued, note)
+
+    failures = caller.get(f"commands/{command.pk}/").json()["failures"]
+    assert [(it["cause"], it["count"]) for it in failures] == [("is busy", 3), ("profile … is bad", 2)]
+    assert failures[0]["serial_numbers"] == [queued.channel.device.serial_number for queued in rows[:3]]
+
+
+def test_what_failed_is_asked_again_as_a_new_command(caller):
+    command = factories.make_command("ProfileList")
+    failed, done = (factories.make_queued(command=command) for _ in range(2))
+    fail(failed, "busy")
+
+    answer = caller.post(f"commands/{command.pk}/retry/", {"reason": "once more"})
+    again = Command.objects.get(pk=answer.json()["id"])
+    assert (answer.status_code, answer.json()["queued"], again.reason) == (201, 1, "once more")
+    assert list(again.targets.values_list("channel", flat=True)) == [failed.channel_id]
+    assert caller.post(f"commands/{again.pk}/retry/").status_code == 400, "nothing of it failed"
+
+
+def test_the_limit_counts_asking_again_too(caller):
+    channel = factories.make_channel()
+    GovernorLimit.objects.filter(danger="erase").update(per_person=1)
+    targets = {"device_ids": [channel.device_id]}
+    first = ask(caller, targets, "EraseDevice", reason="sold").json()["id"]
+    fail(QueuedCommand.objects.get(), "busy")
+
+    refused = caller.post(f"commands/{first}/retry/", {"reason": "again"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "limit_reached")
+    assert Command.objects.count() == 1

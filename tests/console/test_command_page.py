@@ -1,0 +1,100 @@
+"""The page of a command: live counts, failures by cause, who was left out, asking again and cancelling."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from commands.asking import ask
+from commands.models import Command, QueuedCommand
+from devices.models import Channel, Group
+from devices.timeline import SYSTEM
+from tests import factories
+from tests.console.pages import State, finish, text_of
+
+
+def page_of(command: Command) -> str:
+    return reverse("admin:commands_command_change", args=[command.pk])
+
+
+@pytest.fixture
+def restart(db) -> Command:
+    """A command with three targets, and two devices that could not take it."""
+    for supervised in (True, True, True, False, False):
+        factories.make_channel(factories.make_device(is_supervised=supervised))
+    return ask("RestartDevice", None, Channel.objects.all(), actor=SYSTEM, reason="hangs").command
+
+
+def test_the_page_counts_and_says_who_was_left_out_and_why(console, restart):
+    text = text_of(console.get(page_of(restart)))
+    assert "3 waiting" in text
+    assert "Not asked, for they cannot take it" in text and "Needs a supervised device" in text
+
+
+def test_failures_are_one_line_per_cause(console, restart):
+    for queued in restart.targets.all()[:2]:
+        finish(queued, State.FAILED, "The device is busy.")
+    text = text_of(console.get(page_of(restart)))
+    assert "Why it failed" in text and "2 failed" in text
+    assert "Retry 2 failed" in text
+
+
+def test_the_page_is_asked_again_while_something_moves_and_answers_nothing_when_nothing_is_new(console, restart):
+    response = console.get(page_of(restart))
+    version = response.context["version"]
+    assert f"live={version}" in response.content.decode()
+    assert console.get(page_of(restart), {"live": version}).status_code == 204
+    finish(restart.targets.first(), State.ACKNOWLEDGED)
+    fresh = console.get(page_of(restart), {"live": version})
+    assert fresh.status_code == 200 and "<html" not in fresh.content.decode()
+    assert "1 acknowledged" in text_of(fresh)
+
+
+def test_a_page_on_which_nothing_moves_is_not_asked_again(console, restart):
+    for queued in restart.targets.all():
+        finish(queued, State.ACKNOWLEDGED)
+    assert "hx-trigger" not in console.get(page_of(restart), {"live": "x"}).content.decode()
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30, "²"])
+def test_an_odd_number_with_a_retry_is_no_server_error(console, restart, number):
+    finish(restart.targets.first(), State.FAILED, "busy")
+    response = console.post(reverse("admin:commands_command_retry", args=[restart.pk]), {"number": number})
+    assert response.status_code == 302
+    assert Command.objects.count() == 2
+
+
+def test_what_devices_and_people_say_is_escaped(console, restart):
+    finish(restart.targets.first(), State.FAILED, "<script>alert(1)</script>")
+    assert b"<script>alert(1)" not in console.get(page_of(restart)).content
+
+
+def test_the_statements_do_not_grow_with_the_targets(console, django_assert_max_num_queries):
+    command = factories.make_command()
+    for _ in range(30):
+        finish(factories.make_queued(command=command), State.FAILED, "busy")
+    console.get(page_of(command))
+    with django_assert_max_num_queries(20):
+        console.get(page_of(command))
+    assert QueuedCommand.objects.count() == 30
+
+
+def test_a_command_goes_to_a_group_from_its_page(console):
+    group = Group.objects.create(name="Kiosks", kind="static")
+    inside, outside = factories.make_channel(), factories.make_channel()
+    group.memberships.create(device=inside.device)
+    page = console.get(reverse("admin:devices_group_change", args=[group.pk])).content.decode()
+    address = f"{reverse('admin:devices_device_changelist')}?group={group.pk}"
+    assert address in page
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="(\w+)">', page[page.index(address) :]))
+    assert "Which command, for 1 device?" in text_of(console.post(address, fields))
+    console.post(address, fields | {"command": "ProfileList", "confirmed": "1"})
+    assert list(Command.objects.get().targets.values_list("channel", flat=True)) == [inside.pk] != [outside.pk]
+
+
+def test_before_it_is_sent_to_many_the_form_says_who_cannot_take_it(console):
+    for supervised in (True, False, False):
+        factories.make_channel(factories.make_device(is_supervised=supervised))
+    fields = {"action": "send_command", "select_across": "1", "_selected_action": "0", "index": "0"}
+    text = text_of(console.post(reverse("admin:devices_device_changelist"), fields | {"command": "RestartDevice"}))
+    assert "2 of 3 cannot take it" in text and "needs a supervised device (2)" in text
