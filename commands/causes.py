@@ -3,11 +3,14 @@
 import re
 from collections import defaultdict
 
-from django.db.models import Count
+from django.db.models import Count, Window
+from django.db.models.functions import RowNumber
 
 # What differs from device to device in the words of one error.
 _VARYING = re.compile(r"\b(?:[0-9A-F]{8}-[0-9A-F-]{27}|[0-9a-f]{16,}|\d{5,})\b", re.IGNORECASE)
 EXAMPLES = 5
+# Of notes that differ from device to device, no more than this are looked at for examples.
+MAX_ROWS = 1000
 UNTOLD = "the device gave no reason yet"
 
 
@@ -24,8 +27,10 @@ def failures_by_cause(targets) -> list[dict]:
         counts[cause] += number
         notes[note or ""] = cause
     serials: dict[str, list[str]] = defaultdict(list)
-    rows = failed.order_by("id").values_list("note", "channel__device__serial_number", "channel__device__name")
-    for note, serial_number, name in rows[: EXAMPLES * 40]:
+    place = Window(RowNumber(), partition_by="note", order_by="id")
+    some = failed.annotate(place=place).filter(place__lte=EXAMPLES).order_by("id")
+    rows = some.values_list("note", "channel__device__serial_number", "channel__device__name")
+    for note, serial_number, name in rows[:MAX_ROWS]:
         shown = serials[notes[note or ""]]
         if len(shown) < EXAMPLES:
             shown.append(serial_number or name)

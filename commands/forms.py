@@ -194,6 +194,8 @@ class RemoveProfile(CommandForm):
     request_type, title, icon, is_dangerous = "RemoveProfile", "Remove a profile", "delete", True
     tells = "With everything it configured: accounts, networks, apps"
     button = "Remove profile"
+    # The enrollment profile or the last network may be meant: the governor then wants the number of devices.
+    is_governed = True
     identifier = _text("Identifier of the profile", required=True, spellcheck="false", autocomplete="off")
 
     def __init__(self, *args, **kwargs):
@@ -261,7 +263,9 @@ class AnyCommand(CommandForm):
         help_text='The keys beside RequestType, as JSON ({"Queries": ["OSVersion"]}) or as a property list.',
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false", "class": "e-mono"}),
     )
-    typed = _text("", help_text="Only for a command that erases the device.", autocomplete="off")
+    typed = _text(
+        "", help_text="Only for what is destructive: erasing, and for many devices also locking.", autocomplete="off"
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -278,13 +282,21 @@ class AnyCommand(CommandForm):
         if not isinstance(value, dict):
             raise forms.ValidationError("The payload must be a dictionary.")
         value = value.get("Command", value)
+        if not isinstance(value, dict):
+            raise forms.ValidationError("Command must be a dictionary.")
         value.pop("RequestType", None)
         return value
+
+    def _is_typed(self) -> bool:
+        return (self.cleaned_data.get("typed") or "").strip().upper() == self.confirmation.upper()
+
+    def confirmed(self):
+        return int(self.confirmation) if self.device is None and self._is_typed() else None
 
     def clean(self):
         cleaned = super().clean()
         is_erasing = cleaned.get("name") in ERASING
-        if is_erasing and (cleaned.get("typed") or "").strip().upper() != self.confirmation.upper():
+        if is_erasing and not self._is_typed():
             self.add_error("typed", f"This erases the device: type {self.confirmation}, exactly.")
         return cleaned
 
@@ -300,6 +312,8 @@ def _from_json(text: str):
         return plist.from_json(json.loads(text))
     except (ValueError, EspalierError) as error:
         raise forms.ValidationError(f"The JSON cannot be read: {error}") from error
+    except RecursionError as error:
+        raise forms.ValidationError("The JSON is nested too deeply.") from error
 
 
 def _from_plist(text: str):
@@ -311,5 +325,5 @@ def _from_plist(text: str):
 
 ASKING = (DeviceInformation, SecurityInfo, InstalledApplicationList, ProfileList, CertificateList, AvailableOSUpdates)
 CHANGING = (InstallProfile, RestartDevice, ShutDownDevice, DeviceLock)
-DANGEROUS = (RemoveProfile, EraseDevice, AnyCommand)
+DANGEROUS = (RemoveProfile, ClearPasscode, EraseDevice, AnyCommand)
 FORMS = {form.__name__: form for form in (*ASKING, *CHANGING, *DANGEROUS)}

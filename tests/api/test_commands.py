@@ -532,6 +532,21 @@ def test_failures_are_grouped_by_their_cause(caller):
     assert failures[0]["serial_numbers"] == [queued.channel.device.serial_number for queued in rows[:3]]
 
 
+def test_a_rare_cause_behind_many_others_has_its_examples(caller):
+    command = factories.make_command("ProfileList")
+    rows = [factories.make_queued(command=command) for _ in range(12)]
+    for queued in rows[:-1]:
+        fail(queued, "is busy")
+    fail(rows[-1], "is full")
+
+    failures = caller.get(f"commands/{command.pk}/").json()["failures"]
+    assert [(it["cause"], it["count"], len(it["serial_numbers"])) for it in failures] == [
+        ("is busy", 11, 5),
+        ("is full", 1, 1),
+    ]
+    assert failures[1]["serial_numbers"] == [rows[-1].channel.device.serial_number]
+
+
 def test_what_failed_is_asked_again_as_a_new_command(caller):
     command = factories.make_command("ProfileList")
     failed, done = (factories.make_queued(command=command) for _ in range(2))

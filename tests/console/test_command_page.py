@@ -6,7 +6,9 @@ import pytest
 from django.urls import reverse
 
 from commands.asking import ask
+from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand
+from devices.escrow import keep_secret
 from devices.models import Channel, Group
 from devices.timeline import SYSTEM
 from tests import factories
@@ -98,3 +100,42 @@ def test_before_it_is_sent_to_many_the_form_says_who_cannot_take_it(console):
     fields = {"action": "send_command", "select_across": "1", "_selected_action": "0", "index": "0"}
     text = text_of(console.post(reverse("admin:devices_device_changelist"), fields | {"command": "RestartDevice"}))
     assert "2 of 3 cannot take it" in text and "needs a supervised device (2)" in text
+
+
+SELECTED = {"action": "send_command", "select_across": "1", "_selected_action": "0", "index": "0", "confirmed": "1"}
+
+
+def any_command(console, **fields):
+    return text_of(
+        console.post(reverse("admin:devices_device_changelist"), SELECTED | {"command": "AnyCommand"} | fields)
+    )
+
+
+@pytest.mark.parametrize("name", ["EraseDevice", "DeviceLock"])
+def test_a_destructive_command_by_its_name_is_governed_like_any_other(console, name):
+    for _ in range(3):
+        factories.make_channel()
+    assert "confirm" in any_command(console, name=name, reason="sold")
+    assert not HeldAction.objects.exists()
+    any_command(console, name=name, reason="sold", typed="3")
+    assert HeldAction.objects.get().device_count == 3
+    assert not Command.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "keys", ['{"Command": 7}', "[" * 100_000, '{"a":' * 50_000, "<plist", '{"Command": {"Command": {}}}']
+)
+def test_odd_keys_of_any_command_are_told_and_not_sent(console, keys):
+    factories.make_channel()
+    any_command(console, name="RestartDevice", reason="x", keys=keys)
+    assert not Command.objects.exists()
+
+
+def test_the_passcode_of_a_device_is_cleared_with_its_own_token(console):
+    channel = factories.make_channel()
+    address = reverse("admin:devices_device_command", args=[channel.device_id, "ClearPasscode"])
+    assert "No unlock token is escrowed" in text_of(console.get(address))
+    keep_secret(channel.device, "unlock_token", b"the token")
+    assert "No unlock token" not in text_of(console.get(address))
+    console.post(address, {"reason": "forgot it"})
+    assert Command.objects.get().request_type == "ClearPasscode"
