@@ -34,6 +34,8 @@ _FLEET = frozenset(
         "commands.view_command",
         "profiles.view_profile",
         "profiles.view_assignment",
+        "profiles.view_declaration",
+        "commands.view_workflow",
         "profiles.view_removalpolicy",
         "profiles.view_cataloguetext",
         "enrollment.view_enrollmentprofile",
@@ -67,6 +69,7 @@ ROLES = (
         | _OWN_TOKENS
         | {
             *(f"profiles.{verb}_{what}" for verb in ("add", "change") for what in ("profile", "assignment")),
+            *(f"profiles.{verb}_declaration" for verb in ("add", "change", "delete")),
             *(f"profiles.{verb}_removalpolicy" for verb in ("add", "change", "delete")),
             *(f"devices.{verb}_group" for verb in ("add", "change", "delete")),
             *(f"devices.{verb}_customattribute" for verb in ("add", "change", "delete")),
@@ -81,7 +84,18 @@ ROLES = (
         "helpdesk",
         "Helpdesk",
         "Helps people with their devices: looks, sends commands, reveals secrets with a reason.",
-        _FLEET | _OWN_TOKENS | {"devices.change_device", "commands.add_command", "commands.change_command"},
+        _FLEET
+        | _OWN_TOKENS
+        | {
+            "devices.change_device",
+            "devices.reveal_secret",
+            "devices.view_location",
+            "commands.add_command",
+            "commands.change_command",
+            "commands.add_workflow",
+            "commands.change_workflow",
+            "commands.stop_destructive",
+        },
     ),
     Definition(
         "auditor",
@@ -107,6 +121,11 @@ WITHIN_LIMITS = (
         "devices.view_raw_reports",
         "commands.add_command",
         "commands.change_command",
+        "commands.add_workflow",
+        "commands.change_workflow",
+        "commands.stop_destructive",
+        "devices.reveal_secret",
+        "devices.view_location",
         "profiles.add_profile",
         "profiles.change_profile",
         "profiles.add_profileversion",

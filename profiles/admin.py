@@ -11,6 +11,7 @@ from mdm_project.console import ChoiceFilter, ConsoleAdmin
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
 from profiles.console.assignment_views import AssignmentPages
+from profiles.console.declaration_admin import DeclarationAdmin  # noqa: F401 (registers it)
 from profiles.console.forms import RemovalPolicyForm
 from profiles.console.payload_views import PayloadPages
 from profiles.console.plan_views import PlanPages

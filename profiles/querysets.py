@@ -30,6 +30,11 @@ class ProfileVersionQuerySet(models.QuerySet):
         return self if user.has_perm("profiles.view_profile") else self.none()
 
 
+class DeclarationQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        return self if user.has_perm("profiles.view_declaration") else self.none()
+
+
 class AssignmentQuerySet(models.QuerySet):
     def visible_to(self, user):
         """For limited people only what goes to a group that they see."""

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
@@ -22,11 +21,9 @@ from devices.models import Channel, Device, Group
 from devices.timeline import Actor
 from mdm_project.errors import BadRequest, EspalierError
 from profiles import catalogue
-from profiles.catalogue import UnknownEntry, labels
-from profiles.console import uploads
+from profiles.catalogue import UnknownEntry
 from profiles.console.badges import systems_of
-from profiles.console.composer import icon_of
-from profiles.console.fields import Field
+from profiles.console.entry_pages import by_purpose, panel_of, part_answer, preview_answer, upload_answer
 from profiles.console.keys_form import EntryForm
 
 MAY_SEND = "commands.add_command"
@@ -136,11 +133,13 @@ class ComposePages:
             if answer is not None:
                 return answer
         context = {
-            "title": form.entry.label, "form": form, "target": target, "device": device, "errors": errors,
-            "sections": form.sections(), "is_dangerous": is_dangerous, "may_change": True,
-            "refusal": _refusal(form.entry.type, device), "filled": form.filled,
-            "choose_url": f"{self.route('choose')}?{request.GET.urlencode()}",
-            **_panel(form), **_addresses(slug),
+            "title": form.entry.label, "form": form, "about": target, "errors": errors, "sections": form.sections(),
+            "about_title": str(device) if device else "Devices", "about_id": device.serial_number if device else "",
+            "is_dangerous": is_dangerous, "refusal": _refusal(form.entry.type, device), "filled": form.filled,
+            "nothing": "This command has no keys: it says everything by its name.", "button": "Send",
+            "button_icon": "send", "lost": "Nothing was sent.", "back_title": "Other commands",
+            "back": f"{self.route('choose')}?{request.GET.urlencode()}",
+            **panel_of(form, _preview_url(slug)), **_addresses(slug),
         }  # fmt: skip
         return self.page(request, "console/compose/form.html", context)
 
@@ -173,42 +172,16 @@ class ComposePages:
         return self.done(request, words, self.route("change", asked.command.pk))
 
     def compose_preview_view(self, request, slug):
-        """Answer with the property list and the problems of what is in the form now."""
         _require(request.user)
-        form = _form(slug)
-        try:
-            form.read(request)
-        except BadRequest as error:
-            return HttpResponse(error.detail, status=400, content_type="text/plain")
-        return render(request, "console/compose/panel.html", {"form": form, **_panel(form)})
+        return preview_answer(request, _form(slug), _preview_url(slug))
 
     def compose_part_view(self, request, slug):
-        """Answer with a new item of an array, a new key of a dictionary, or an inner dictionary to fill."""
         _require(request.user)
-        form, pointer = _form(slug), request.GET.get("at", "")
-        if request.GET.get("fill"):
-            made, template = form.part(pointer), "console/profile/field.html"
-        else:
-            made = form.added(pointer, request.GET.get("variant", ""))
-            is_free = made is not None and made.token.startswith("*")
-            template = "console/profile/free_key.html" if is_free else "console/profile/item.html"
-        if made is None:
-            raise Http404("the form has no such field")
-        return render(request, template, {"field": made, "at": pointer, "is_new": True, **_addresses(slug)})
+        return part_answer(request, _form(slug), _addresses(slug))
 
     def compose_upload_view(self, request, slug):
-        """Keep a file that was chosen, and answer with what it is."""
         _require(request.user)
-        file, pointer = request.FILES.get("file"), request.GET.get("at", "")
-        made = Field(pointer, "data", is_set=True)
-        try:
-            if file is None:
-                raise BadRequest("Choose a file.")
-            data = file.read()
-            made.token, made.value = uploads.keep(request.user, data), data
-        except BadRequest as error:
-            made.error, made.is_set = error.detail, False
-        return render(request, "console/profile/data.html", {"field": made, "is_new": True, **_addresses(slug)})
+        return upload_answer(request, _addresses(slug))
 
 
 def _require(user) -> None:
@@ -253,21 +226,16 @@ def _refusal(request_type: str, device: Device | None) -> str:
 def _choices(device: Device | None) -> list[tuple[str, str, list]]:
     """Return (purpose, icon, [(entry, systems, refusal)]) in the order of the catalogue's purposes."""
     candidates = candidates_of(Channel.objects.filter(device=device).reachable()) if device else []
-    found: dict[str, list] = {group: [] for group in labels.GROUPS}
+    entries = []
     for entry in catalogue.commands():
         reasons = [refusal_of(entry.type, candidate) for candidate in candidates]
         refusal = reasons[0] if reasons and all(reasons) else ""
-        found.setdefault(entry.group, []).append((entry, ", ".join(systems_of(entry.support)), refusal))
-    return [
-        (group, icon_of(group), sorted(entries, key=lambda each: (bool(each[2]), each[0].label.lower())))
-        for group, entries in found.items()
-        if entries
-    ]
+        entries.append((entry, ", ".join(systems_of(entry.support)), refusal))
+    return by_purpose(entries, lambda each: (bool(each[2]), each[0].label.lower()))
 
 
-def _panel(form: EntryForm) -> dict:
-    address = reverse("admin:commands_command_compose_preview", args=[form.entry.slug])
-    return {"problems": form.problems(), "preview": form.preview(), "preview_url": address}
+def _preview_url(slug: str) -> str:
+    return reverse("admin:commands_command_compose_preview", args=[slug])
 
 
 def _addresses(slug: str) -> dict:

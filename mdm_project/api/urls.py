@@ -10,7 +10,7 @@ from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
 from profiles import api as profiles
-from profiles import assignment_api, insight_api, profile_api
+from profiles import assignment_api, declaration_api, insight_api, profile_api
 from profiles.catalogue import Kind
 
 # Address and kind of what Apple's schema describes.
@@ -83,6 +83,8 @@ urlpatterns = [
     ),
     path("profiles/<int:pk>/plan/", assignment_api.ProfilePlan.as_view(), name="api-profile-plan"),
     path("profiles/<int:pk>/lint/", insight_api.LintProfile.as_view(), name="api-profile-lint"),
+    path("declarations/", declaration_api.DeclarationList.as_view(), name="api-declarations"),
+    path("declarations/<int:pk>/", declaration_api.DeclarationDetail.as_view(), name="api-declaration"),
     path("conflicts/", insight_api.ConflictList.as_view(), name="api-conflicts"),
     path("removal-policies/", insight_api.PolicyList.as_view(), name="api-removal-policies"),
     path("removal-policies/<int:pk>/", insight_api.PolicyDetail.as_view(), name="api-removal-policy"),

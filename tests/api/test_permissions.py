@@ -15,6 +15,7 @@ from mdm_project.models import ApiToken
 from profiles import versions
 from profiles.assigning import create_assignment
 from profiles.composing import change_profile
+from profiles.declarations import create_declaration
 from profiles.models import Assignment, RemovalPolicy
 from profiles.plan import plan
 from profiles.rollout import halt, start_rollouts
@@ -22,6 +23,7 @@ from tests import factories
 from tests.api.client import ROOT, Caller
 
 GROUP, ATTRIBUTE = "devices.view_group", "devices.view_customattribute"
+TEST, DECLARATION = "com.apple.configuration.management.test", "profiles.view_declaration"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
 POLICY = "profiles.view_removalpolicy"
@@ -101,6 +103,11 @@ TABLE = [
     ("profiles/{configuration}/lint/", "POST", "read", (PROFILE, DEVICE), 200),
     ("devices/{device}/effective-configuration/", "GET", "read", (DEVICE, PROFILE), 200),
     ("devices/{device}/removability/", "GET", "read", (DEVICE,), 200),
+    ("declarations/", "GET", "read", (DECLARATION,), 200),
+    ("declarations/", "POST", "write", (DECLARATION, "profiles.add_declaration"), 201),
+    ("declarations/{declaration}/", "GET", "read", (DECLARATION,), 200),
+    ("declarations/{declaration}/", "PATCH", "write", (DECLARATION, "profiles.change_declaration"), 200),
+    ("declarations/{declaration}/", "DELETE", "write", (DECLARATION, "profiles.delete_declaration"), 204),
     ("conflicts/", "GET", "read", (PROFILE, DEVICE), 200),
     ("removal-policies/", "GET", "read", (POLICY,), 200),
     ("removal-policies/", "POST", "write", (POLICY, "profiles.add_removalpolicy"), 201),
@@ -115,6 +122,8 @@ TABLE = [
 ]
 # What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
+    "declarations/": {"name": "Another", "type": TEST, "payload": {"Echo": "y"}},
+    "declarations/{declaration}/": {"name": "Renamed"},
     "removal-policies/": {"name": "Whoever", "kind": "user"},
     "removal-policies/{policy}/": {"name": "Renamed"},
     "devices/{device}/": {"asset_tag": "A-1"},
@@ -170,6 +179,7 @@ def make_addresses() -> dict:
         "device": queued.channel.device_id,
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
+        "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,
         "command": queued.command_id,
         "failed": factories.make_queued(command="ProfileList", state=QueuedCommand.State.FAILED).command_id,

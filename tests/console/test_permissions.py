@@ -13,12 +13,14 @@ from devices.groups import create_group
 from devices.models import Device, Event, Identity, RejectedMessage, Tag
 from devices.timeline import SYSTEM
 from mdm_project import tokens
+from profiles.declarations import create_declaration
 from profiles.plan import plan
 from tests import factories
 from tests.factories import make_staff
 from tests.profiles.assigned import assign, make_group
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "superuser")
+TEST = "com.apple.configuration.management.test"
 SIGN_IN, NO, YES, DONE, NONE = 302, 403, 200, 302, 404
 RULE = {"fact": "platform", "is": "is", "value": "ios"}
 
@@ -109,6 +111,13 @@ TABLE = [
     ("devices_device_configuration", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_effective", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_retry_configuration", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("profiles_declaration_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_declaration_change", ("declaration",), "GET", (SIGN_IN, NONE, NONE, NONE, YES)),
+    ("profiles_declaration_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("profiles_declaration_delete", ("declaration",), "POST", (SIGN_IN, NONE, NONE, NONE, DONE)),
+    ("profiles_declaration_preview", (), "POST", (SIGN_IN, NO, NO, NO, NONE)),
+    ("profiles_declaration_part", (), "GET", (SIGN_IN, NO, NO, NO, NONE)),
+    ("profiles_declaration_upload", (), "POST", (SIGN_IN, NO, NO, NO, NONE)),
     ("profiles_removalpolicy_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("profiles_removalpolicy_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_group_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
@@ -182,6 +191,7 @@ def make_rows() -> dict:
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
+        "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": define_attribute("cost", actor=SYSTEM).pk,
         "profile": factories.make_enrollment_profile().pk, "composed": factories.make_profile().pk,
         "assigned": assigned.pk, "assignment": assignment.pk, "plan": plan(change, actor=SYSTEM).token,
