@@ -67,6 +67,7 @@ class PretendDevice:
         self.faults = Faults()
         self.violations: list[str] = []
         self.events: deque[str] = deque(maxlen=200)
+        self.received: deque[dict] = deque(maxlen=50)  # commands as they came, newest last
         self.enrollment: Enrollment | None = None
         self.wire: Wire | None = None
         self._identity_override = identity_override

@@ -69,6 +69,7 @@ async def _loop(device: "PretendDevice", channel: Channel, outcome: Visit) -> No
         command = read_command(device, body)
         if command is None:
             raise TryLater("the command could not be read")
+        device.received.append(command)
         _check_order(device, channel, command, deferred)
         report, done = await answers.answer(device, channel, command)
         outcome.commands.append((command["Command"]["RequestType"], report["Status"]))

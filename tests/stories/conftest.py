@@ -2,7 +2,10 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -40,9 +43,9 @@ class Stage:
         """Run what a device does, and return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(ACT_TIMEOUT_S)
 
-    def new_device(self, platform: str = IPHONE, **options) -> PretendDevice:
+    def new_device(self, platform: str = IPHONE, *, is_intel: bool = False, **options) -> PretendDevice:
         """Make a device that is not enrolled yet, and that the pretend APNs can wake once it is."""
-        state = new_device(platform, len(self.devices), self.seed)
+        state = new_device(platform, len(self.devices), self.seed, is_intel=is_intel)
         state.is_supervised = True
 
         def opened(device, channel):
@@ -72,7 +75,14 @@ class Stage:
 @pytest.fixture
 def stage(server, tmp_path):
     """The real server with the demo profile and a pretend push certificate; use `woken_stage` for real pushes."""
-    push_ca = PushCA(tmp_path / "push-ca")
+    with open_stage(server.url, tmp_path) as stage:
+        yield stage
+
+
+@contextmanager
+def open_stage(server_url: str, folder: Path) -> Iterator[Stage]:
+    """Set up a stage in front of a running server; the folder holds the pretend push authority."""
+    push_ca = PushCA(folder / "push-ca")
     identity = push_ca.push_identity()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="pretend devices")
@@ -85,7 +95,7 @@ def stage(server, tmp_path):
         pem = identity.certificate_pem + identity.key_pem
         store_push_certificate(pem, actor=SYSTEM, name="Pretend")
         ensure_demo_profile()
-        yield Stage(server.url, apns, loop, keys, seed=tmp_path.name, devices=devices)
+        yield Stage(server_url, apns, loop, keys, seed=folder.name, devices=devices)
     finally:
         asyncio.run_coroutine_threadsafe(_close(apns, devices), loop).result(ACT_TIMEOUT_S)
         loop.call_soon_threadsafe(loop.stop)
