@@ -21,15 +21,18 @@ class RemoveProfile(Meaning):
             by_channel.setdefault(row.channel_id, []).append(row)
         found = {}
         for candidate in candidates:
-            danger = _danger(by_channel.get(candidate.channel_id, []), payload["Identifier"])
+            installed = by_channel.get(candidate.channel_id, [])
+            danger = _danger(installed, payload["Identifier"], candidate.is_user_channel)
             if danger:
                 found[candidate.channel_id] = danger
         return found
 
 
-def _danger(installed: list[InstalledProfile], identifier: str) -> Danger | None:
-    going = [row for row in installed if row.identifier == identifier]
-    if any(MDM in types_of(row) for row in going):
+def _danger(installed: list[InstalledProfile], identifier: str, is_user_channel: bool) -> Danger | None:
+    """Say what goes with a profile. One that the device did not list may be its enrollment, unless that is known."""
+    going = [row for row in installed if row.identifier.casefold() == identifier.casefold()]
+    enrollments = [row for row in installed if MDM in types_of(row)]
+    if any(row in enrollments for row in going) or not (going or enrollments or is_user_channel):
         return Danger.UNENROLL
     networks = [row for row in installed if NETWORKS & types_of(row)]
     if going and networks and all(row in going for row in networks):

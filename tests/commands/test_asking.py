@@ -9,12 +9,12 @@ from apns.models import PushState
 from commands.applicability import Refusal
 from commands.asking import NoneCanTake, ask, ask_again
 from commands.governor import ConfirmationRequired, LimitReached, ReasonRequired
-from commands.governor.models import GovernorLimit, HeldAction
+from commands.governor.models import GovernorLimit, HeldAction, PermitRow
 from commands.models import Command, QueuedCommand
 from commands.queue import NobodyToAsk
 from commands.validation import InvalidCommand
 from devices.escrow import keep_secret, open_secret
-from devices.models import Channel, Device, EscrowedSecret, Event
+from devices.models import Channel, Device, EscrowedSecret, Event, InstalledProfile
 from devices.timeline import Actor
 from mdm_project import plist
 from mdm_project.crypto import unseal
@@ -237,3 +237,49 @@ def test_the_statements_do_not_grow_with_the_number_of_channels(actor, no_delay,
         return len(captured)
 
     assert statements(4) == statements(1000) <= 30
+
+
+ENROLLMENT = "com.example.enrollment"
+
+
+def install(channel: Channel, identifier: str, *types: str) -> None:
+    InstalledProfile.objects.create(
+        device=channel.device, channel=channel, identifier=identifier, reported_at=timezone.now(),
+        payloads=[{"PayloadType": name} for name in types],
+    )  # fmt: skip
+
+
+def remove(channel: Channel, identifier: str, actor) -> Command:
+    return ask("RemoveProfile", {"Identifier": identifier}, only(channel), actor=actor, reason="drill").command
+
+
+def test_removing_a_profile_is_counted_by_what_goes_with_it(actor):
+    phone = factories.make_channel()
+    install(phone, ENROLLMENT, "com.apple.mdm", "com.apple.security.scep")
+    install(phone, "com.example.wifi", "com.apple.wifi.managed")
+    install(phone, "com.example.dock", "com.apple.dock")
+    dangers = {
+        "com.example.dock": None,
+        "com.example.unheard": None,
+        "com.example.wifi": "network",
+        ENROLLMENT: "unenroll",
+        ENROLLMENT.upper(): "unenroll",
+    }
+    for identifier, danger in dangers.items():
+        before = PermitRow.objects.count()
+        command = remove(phone, identifier, actor)
+        counted = list(PermitRow.objects.order_by("id").values_list("danger", flat=True))[before:]
+        assert (counted, command.is_destructive) == ([danger] if danger else [], danger is not None), identifier
+
+
+def test_a_profile_of_a_device_that_listed_none_yet_is_counted_as_its_enrollment(actor):
+    """Else whoever is quick after an enrollment would unenroll without being counted."""
+    phone = factories.make_channel()
+    remove(phone, ENROLLMENT, actor)
+    assert PermitRow.objects.get().danger == "unenroll"
+
+
+def test_a_user_of_a_mac_has_no_enrollment_of_its_own_to_lose(actor):
+    user = factories.make_channel(factories.make_device("macos"), user_key="USER")
+    remove(user, "com.example.dock", actor)
+    assert not PermitRow.objects.exists()
