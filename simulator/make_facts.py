@@ -56,7 +56,15 @@ def _systems(stated: dict) -> dict:
             found[system]["device"] = False
         if facts.get("userenrollment", {}).get("mode") == "forbidden":
             found[system]["no_user_enrollment"] = True
+        found[system] |= _on_shared_ipad(facts.get("sharedipad", {}))
     return found
+
+
+def _on_shared_ipad(stated: dict) -> dict:
+    """Say what differs on a Shared iPad: required or forbidden there, its channels where Apple tells of them."""
+    found = {"shared": stated["mode"]} if stated.get("mode") in ("required", "forbidden") else {}
+    channels = {"devicechannel": "shared_device", "userchannel": "shared_user"}
+    return found | {ours: stated[apple] for apple, ours in channels.items() if apple in stated}
 
 
 def _key(key: dict, request_type: str) -> dict:

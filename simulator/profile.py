@@ -154,6 +154,10 @@ class Enrollment:
         return self.mdm.get("AccessRights", 0)
 
     @property
+    def is_user_enrollment(self) -> bool:
+        return self.mdm.get("EnrollmentMode") == "BYOD"
+
+    @property
     def checks_out(self) -> bool:
         return self.mdm.get("CheckOutWhenRemoved", False)
 

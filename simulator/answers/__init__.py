@@ -45,20 +45,19 @@ class Behaviour:
 
     function: Function
     may_defer: bool
-    needs_shared_ipad: bool  # on iPads; the schema says so in words only
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
 
 
-def command(request_type: str, *, may_defer: bool = True, needs_shared_ipad: bool = False):
+def command(request_type: str, *, may_defer: bool = True):
     """Register a function for a RequestType; a second registration replaces the first.
 
     Platforms, versions, channels, supervision, rights and keys are in simulator.facts.
     """
 
     def register(function: Function) -> Function:
-        BEHAVIOURS[request_type] = Behaviour(function, may_defer, needs_shared_ipad)
+        BEHAVIOURS[request_type] = Behaviour(function, may_defer)
         return function
 
     return register
@@ -103,24 +102,30 @@ def _find(device: "PretendDevice", channel: Channel, request_type: str) -> Behav
     hardware = device.state.hardware
     behaviour = BEHAVIOURS.get(request_type)
     said = facts.on_platform(request_type, hardware.platform)
-    if behaviour is not None and said is not None and _is_taken(device, channel, behaviour, said):
+    if behaviour is not None and said is not None and _is_taken(device, channel, said):
         return behaviour
     if hardware.is_mac:
         raise refuse(MDM, 12021, f"Unknown command: {request_type} <MDMClientError:91>")
     raise refuse(MDM, 12021, f"“{request_type}” is not a valid request type.")
 
 
-def _is_taken(device: "PretendDevice", channel: Channel, behaviour: Behaviour, said: dict) -> bool:
+def _is_taken(device: "PretendDevice", channel: Channel, said: dict) -> bool:
     state = device.state
+    if not facts.exists_in(said, state.os_version):
+        return False
+    if device.enrollment.is_user_enrollment and said.get("no_user_enrollment"):
+        return False
+    if state.is_shared:
+        is_on_channel = said.get("shared_user", False) if channel.is_user else said.get("shared_device", True)
+        return is_on_channel and said.get("shared") != "forbidden"
     is_on_channel = said.get("user", False) if channel.is_user else said.get("device", True)
-    is_known = facts.exists_in(said, state.os_version)
-    lacks_users = behaviour.needs_shared_ipad and not state.hardware.is_mac and not state.is_shared
-    return is_on_channel and is_known and not lacks_users
+    return is_on_channel and said.get("shared") != "required"
 
 
 def _check_permission(device: "PretendDevice", request_type: str) -> None:
     said = facts.on_platform(request_type, device.state.hardware.platform)
-    if facts.right_of(said) & ~device.enrollment.access_rights:
+    is_limited = not device.enrollment.is_user_enrollment  # which has no access rights at all
+    if is_limited and facts.right_of(said) & ~device.enrollment.access_rights:
         raise refuse(MDM, 12007, f"The request “{request_type}” is not authorized by the access rights.")
     if said.get("supervised") and not device.state.is_supervised:
         raise refuse(MDM, 12080, "The device must be supervised.")

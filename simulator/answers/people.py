@@ -55,12 +55,14 @@ def device_configured(device: "PretendDevice", channel: Channel, content: dict) 
     return Answer(afterwards=lambda: device.update_token(channel))
 
 
-@command("UserConfigured", needs_shared_ipad=True)
+@command("UserConfigured")
 def user_configured(device: "PretendDevice", channel: Channel, content: dict) -> dict:
+    if not channel.is_user:
+        raise refuse(MDM, 12021, "“UserConfigured” is for the user channel of a Shared iPad.")
     return {}
 
 
-@command("UserList", needs_shared_ipad=True)
+@command("UserList")
 def user_list(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     state = device.state
     if not state.hardware.is_mac:
@@ -78,7 +80,7 @@ def _mac_user(name: str, full_name: str, uid: int, guid: str) -> dict:
     return names | {"IsLoggedIn": False, "MobileAccount": False, "HasSecureToken": True}
 
 
-@command("DeleteUser", needs_shared_ipad=True)
+@command("DeleteUser")
 def delete_user(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     state = device.state
     if content.get("DeleteAllUsers") and not state.hardware.is_mac:
@@ -94,7 +96,7 @@ def delete_user(device: "PretendDevice", channel: Channel, content: dict) -> dic
     return {}
 
 
-@command("LogOutUser", needs_shared_ipad=True)
+@command("LogOutUser")
 def log_out_user(device: "PretendDevice", channel: Channel, content: dict) -> dict:
     device.events.append("user logged out")
     return {}
