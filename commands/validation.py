@@ -56,7 +56,7 @@ def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], al
     try:
         entry = catalogue.command(request_type)
     except UnknownEntry:
-        return {}
+        return _misspelt(request_type)
     if entry.type != request_type:
         return {"request_type": f"the RequestType is {entry.type}"}
     fields = {}
@@ -68,6 +68,12 @@ def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], al
             continue
         fields[f"payload.{problem.key_path}"] = _NOT_IN_SCHEMA if is_unknown else problem.message
     return fields
+
+
+def _misspelt(request_type: str) -> dict[str, str]:
+    """Refuse a name that differs from one of Apple's in its case only: nothing destructive goes by another name."""
+    meant = next((e.type for e in catalogue.commands() if e.type.lower() == request_type.lower()), "")
+    return {"request_type": f"the RequestType is {meant}"} if meant else {}
 
 
 def check_command_uuid(command_uuid: str) -> None:

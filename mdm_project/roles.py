@@ -36,6 +36,7 @@ _FLEET = frozenset(
         "profiles.view_assignment",
         "profiles.view_declaration",
         "commands.view_workflow",
+        "commands.view_heldaction",
         "profiles.view_removalpolicy",
         "profiles.view_cataloguetext",
         "enrollment.view_enrollmentprofile",

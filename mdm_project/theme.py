@@ -56,6 +56,7 @@ NAVIGATION = [
                 "profiles_removalpolicy_changelist",
                 "profiles.view_removalpolicy",
             ),
+            _item("Safety", "health_and_safety", "commands_heldaction_changelist", "commands.view_heldaction"),
             _item("Declarations", "fact_check", "profiles_declaration_changelist", "profiles.view_declaration"),
             _item("Tags", "sell", "devices_tag_changelist", "devices.view_tag"),
             _item(

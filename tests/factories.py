@@ -8,9 +8,11 @@ from datetime import timedelta
 from django.utils import timezone
 
 from apns.models import PushCertificate
+from commands.asking import ask
+from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand, Report, report_context
 from devices.models import CertificateAuthority, Channel, ChannelContact, Device, Enrollment, Identity, Person
-from devices.timeline import SYSTEM
+from devices.timeline import SYSTEM, Actor
 from enrollment.models import EnrollmentProfile
 from mdm_project import plist
 from mdm_project.crypto import seal, seal_body
@@ -120,6 +122,17 @@ def make_queued(
     queued = QueuedCommand.objects.create(channel=channel, command=command, **fields)
     Command.objects.filter(pk=command.pk).update(target_count=command.targets.count())
     return queued
+
+
+def make_held(number: int = 6) -> HeldAction:
+    """Have the erasing of some devices held: above five it waits for a second person."""
+    channels = [make_channel().pk for _ in range(number)]
+    user = make_staff(is_superuser=True)
+    asked = ask(
+        "EraseDevice", {}, Channel.objects.filter(pk__in=channels), actor=Actor.staff(user), reason="sold",
+        confirmed=number,
+    )  # fmt: skip
+    return asked.held
 
 
 def make_report(

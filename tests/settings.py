@@ -5,3 +5,5 @@ from tests import environment
 environment.prepare()
 
 from mdm_project.settings import *  # noqa: E402, F403
+
+APPROVER_AGE_HOURS = 0

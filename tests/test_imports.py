@@ -30,6 +30,7 @@ INTERFACES = frozenset(
         "api",
         "assignment_api",
         "declaration_api",
+        "governor_api",
         "insight_api",
         "insight_serializers",
         "profile_api",

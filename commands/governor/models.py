@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from commands.meanings import Danger
+from devices.access import is_limited
 
 
 class GovernorLimit(models.Model):
@@ -79,6 +80,14 @@ class PermitRow(models.Model):
         return f"{self.get_danger_display()}: {self.devices}"
 
 
+class HeldActionQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """For limited people their own: a held action is about devices that they may not see."""
+        if not user.has_perm("commands.view_heldaction"):
+            return self.none()
+        return self.filter(user=user) if is_limited(user) else self
+
+
 class HeldAction(models.Model):
     """Something destructive that waits: for a second person, or for its time, in which it can be cancelled."""
 
@@ -112,6 +121,8 @@ class HeldAction(models.Model):
     finished_at = models.DateTimeField(null=True)
     command = models.ForeignKey("commands.Command", null=True, on_delete=models.SET_NULL, related_name="+")
     note = models.TextField(blank=True)
+
+    objects = HeldActionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from apns import api as apns
 from commands import api as commands
+from commands import governor_api as governor
 from devices import api as devices
 from devices import group_api as groups
 from enrollment import api as enrollment
@@ -59,6 +60,12 @@ urlpatterns = [
     path("commands/<int:pk>/results/", commands.CommandResults.as_view(), name="api-command-results"),
     path("commands/<int:pk>/retry/", commands.RetryCommand.as_view(), name="api-command-retry"),
     path("commands/<int:pk>/cancel/", commands.CancelCommand.as_view(), name="api-command-cancel"),
+    path("governor/", governor.Governor.as_view(), name="api-governor"),
+    path("governor/stop/", governor.StopDestructive.as_view(), name="api-governor-stop"),
+    path("governor/resume/", governor.ResumeDestructive.as_view(), name="api-governor-resume"),
+    path("held-actions/", governor.HeldActionList.as_view(), name="api-held-actions"),
+    path("held-actions/<int:pk>/approve/", governor.ApproveHeld.as_view(), name="api-held-action-approve"),
+    path("held-actions/<int:pk>/cancel/", governor.CancelHeld.as_view(), name="api-held-action-cancel"),
     path("push-certificates/", apns.PushCertificateList.as_view(), name="api-push-certificates"),
     path("push-certificates/<int:pk>/", apns.PushCertificateDetail.as_view(), name="api-push-certificate"),
     path("push-states/", apns.PushStateList.as_view(), name="api-push-states"),

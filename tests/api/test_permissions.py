@@ -24,6 +24,7 @@ from tests.api.client import ROOT, Caller
 
 GROUP, ATTRIBUTE = "devices.view_group", "devices.view_customattribute"
 TEST, DECLARATION = "com.apple.configuration.management.test", "profiles.view_declaration"
+HELD = "commands.view_heldaction"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
 POLICY = "profiles.view_removalpolicy"
@@ -103,6 +104,12 @@ TABLE = [
     ("profiles/{configuration}/lint/", "POST", "read", (PROFILE, DEVICE), 200),
     ("devices/{device}/effective-configuration/", "GET", "read", (DEVICE, PROFILE), 200),
     ("devices/{device}/removability/", "GET", "read", (DEVICE,), 200),
+    ("governor/", "GET", "read", (HELD,), 200),
+    ("governor/stop/", "POST", "commands", ("commands.stop_destructive",), 200),
+    ("governor/resume/", "POST", "commands", ("commands.resume_destructive",), 409),
+    ("held-actions/", "GET", "read", (HELD,), 200),
+    ("held-actions/{held}/approve/", "POST", "commands", (HELD, "commands.approve_destructive"), 200),
+    ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
     ("declarations/", "GET", "read", (DECLARATION,), 200),
     ("declarations/", "POST", "write", (DECLARATION, "profiles.add_declaration"), 201),
     ("declarations/{declaration}/", "GET", "read", (DECLARATION,), 200),
@@ -122,6 +129,8 @@ TABLE = [
 ]
 # What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
+    "governor/stop/": {"reason": "strange"},
+    "governor/resume/": {"reason": "fine"},
     "declarations/": {"name": "Another", "type": TEST, "payload": {"Echo": "y"}},
     "declarations/{declaration}/": {"name": "Renamed"},
     "removal-policies/": {"name": "Whoever", "kind": "user"},
@@ -179,6 +188,7 @@ def make_addresses() -> dict:
         "device": queued.channel.device_id,
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
+        "held": factories.make_held().pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,
         "command": queued.command_id,

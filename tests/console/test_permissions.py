@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.urls import reverse
 
 from apns.models import PushCertificateRequest
+from commands.governor.limits import change_limit
+from commands.governor.models import GovernorLimit, LimitChange
 from commands.models import QueuedCommand
 from devices.attributes import define_attribute
 from devices.groups import create_group
@@ -53,6 +55,15 @@ TABLE = [
     ("commands_command_compose_preview", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_part", ("=settings",), "GET", (SIGN_IN, NO, NO, NONE, NONE)),
     ("commands_command_compose_upload", ("=settings",), "POST", (SIGN_IN, NO, NO, YES, YES)),
+    ("commands_heldaction_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_approve", ("held",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("commands_heldaction_cancel", ("held",), "POST", (SIGN_IN, NO, NO, NONE, DONE)),
+    ("commands_heldaction_stop", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_stop", (), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("commands_heldaction_resume", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_limit", ("limit",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_limit", ("limit",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("commands_heldaction_withdraw", ("limit_change",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("commands_command_target", ("queued",), "GET", (SIGN_IN, NONE, YES, YES, YES)),
     ("commands_command_cancel_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_retry_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
@@ -155,6 +166,8 @@ IDS = [
     f"{method} {name}{''.join(part for part in arguments if part[0] == '=')}" for name, arguments, method, _ in TABLE
 ]
 BODIES = {
+    "commands_heldaction_stop": {"reason": "strange"},
+    "commands_heldaction_limit": {"reason": "careful", "per_person": 1, "in_all": 2, "delay_minutes": 5},
     "commands_command_cancel": {"reason": "no longer needed"},
     "devices_identity_revoke": {"reason": "lost"},
     "devices_certificateauthority_distrust": {"reason": "left"},
@@ -165,6 +178,10 @@ BODIES = {
 @pytest.fixture
 def rows(db) -> dict:
     return make_rows()
+
+
+def change_of_limit(limit: GovernorLimit) -> LimitChange:
+    return change_limit(limit, {"per_person": limit.per_person + 1}, actor=SYSTEM, reason="a sale")
 
 
 def make_rows() -> dict:
@@ -184,6 +201,7 @@ def make_rows() -> dict:
     token, _text = tokens.create_token(make_staff(is_superuser=True), "script")
     assigned = factories.make_profile(name="Assigned")
     assignment = assign(assigned, make_group(channel))
+    limit = GovernorLimit.objects.get(danger="lock")
     change = {"kind": "change_assignment", "assignment": assignment.pk, "fields": {"priority": 1}}
     return {
         "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
@@ -191,6 +209,7 @@ def make_rows() -> dict:
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
+        "held": factories.make_held().pk, "limit": limit.pk, "limit_change": change_of_limit(limit).pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": define_attribute("cost", actor=SYSTEM).pk,
         "profile": factories.make_enrollment_profile().pk, "composed": factories.make_profile().pk,

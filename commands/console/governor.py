@@ -1,0 +1,164 @@
+"""The page of the governor: limits and what is left, what is held, the kill switch, what was permitted."""
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_POST
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from commands.governor import holding, limits, switch
+from commands.governor.admission import budget_of
+from commands.governor.models import GovernorLimit, HeldAction, LimitChange, PermitRow
+from commands.meanings import Danger
+from devices.console.forms import ReasonForm
+from devices.timeline import Actor
+from mdm_project.console import ReadOnlyAdmin, submitted
+from mdm_project.errors import EspalierError
+
+RECENT = 50
+
+
+def _number(label: str, required: bool = True, help_text: str = "") -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, required=required, min_value=0, max_value=1_000_000, help_text=help_text,
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )  # fmt: skip
+
+
+class LimitForm(forms.Form):
+    per_person = _number("Devices an hour, by one person")
+    in_all = _number("Devices an hour, by everybody together")
+    second_person_above = _number("A second person is needed above", False, "Devices at once; empty: never.")
+    delay_above = _number("It waits above", False, "Devices at once; empty: never.")
+    delay_minutes = _number("Minutes it waits")
+    reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget())
+
+
+@admin.register(HeldAction)
+class GovernorAdmin(ReadOnlyAdmin):
+    """The list of held actions gives way to the page of the governor."""
+
+    def get_queryset(self, request):
+        return HeldAction.objects.visible_to(request.user)
+
+    def get_urls(self):
+        return [
+            self.view_path("<int:pk>/approve/", require_POST(self.approve_view), "approve"),
+            self.view_path("<int:pk>/cancel/", require_POST(self.cancel_view), "cancel"),
+            self.view_path("stop/", self.stop_view, "stop"),
+            self.view_path("resume/", self.resume_view, "resume"),
+            self.view_path("limit/<int:pk>/", self.limit_view, "limit"),
+            self.view_path("limit-change/<int:pk>/withdraw/", require_POST(self.withdraw_view), "withdraw"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request, extra_context=None):
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        user, actor = request.user, Actor.staff(request.user)
+        held = self.get_queryset(request)
+        waiting = list(held.filter(finished_at=None).order_by("id"))
+        context = {
+            "title": "Safety",
+            "stopped": switch.current(),
+            "rows": [_row(limit, actor) for limit in GovernorLimit.objects.select_related("role")],
+            "changes": LimitChange.objects.filter(ended_at=None).select_related("limit"),
+            "waiting": waiting,
+            "recent_held": held.exclude(finished_at=None)[:10],
+            "permits": PermitRow.objects.all()[:RECENT] if user.has_perm("commands.view_permitrow") else (),
+            "may_approve": user.has_perm("commands.approve_destructive"),
+            "may_cancel": user.has_perm("commands.change_command"),
+            "may_stop": user.has_perm("commands.stop_destructive"),
+            "may_resume": user.has_perm("commands.resume_destructive"),
+            "may_change_limits": user.has_perm("commands.change_governorlimit"),
+        }
+        return self.page(request, "console/governor/page.html", context)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        return HttpResponseRedirect(self.route("changelist"))
+
+    def _held(self, request, pk) -> HeldAction:
+        return get_object_or_404(self.get_queryset(request), pk=pk)
+
+    def approve_view(self, request, pk):
+        if not request.user.has_perm("commands.approve_destructive"):
+            raise PermissionDenied
+        return self._try(
+            request, "Approved.", lambda: holding.approve(self._held(request, pk), actor=Actor.staff(request.user))
+        )
+
+    def cancel_view(self, request, pk):
+        if not request.user.has_perm("commands.change_command"):
+            raise PermissionDenied
+        held, actor = self._held(request, pk), Actor.staff(request.user)
+        return self._try(request, "Cancelled.", lambda: holding.cancel(held, actor=actor))
+
+    def _try(self, request, words: str, act):
+        address = self.route("changelist")
+        try:
+            act()
+        except EspalierError as error:
+            return self.failed(request, error.detail, address)
+        return self.done(request, words, address, reload=True)
+
+    def stop_view(self, request):
+        """Ask for the reason (GET), and stop everything destructive (POST)."""
+        if not request.user.has_perm("commands.stop_destructive"):
+            raise PermissionDenied
+        context = {"title": "Stop all destructive commands", "button": "Stop them", "is_danger": True}
+        context["warning"] = (
+            "Nothing erases, locks, clears a passcode, unenrolls or takes the last network until somebody lets it. "
+            "What waits for its delivery is cancelled; a device that has a command already may carry it out."
+        )
+        return self._with_reason(request, context, switch.stop, "Destructive commands are stopped.")
+
+    def resume_view(self, request):
+        if not request.user.has_perm("commands.resume_destructive"):
+            raise PermissionDenied
+        context = {"title": "Let destructive commands go out again", "button": "Let them"}
+        return self._with_reason(request, context, switch.resume, "Destructive commands go out again.")
+
+    def _with_reason(self, request, context: dict, act, words: str):
+        form, address = ReasonForm(submitted(request)[0]), self.route("changelist")
+        form.fields["reason"].required = True
+        if request.method == "POST" and form.is_valid():
+            try:
+                act(actor=Actor.staff(request.user), reason=form.cleaned_data["reason"])
+                return self.done(request, words, address, reload=True)
+            except EspalierError as error:
+                form.add_error(None, error.detail)
+        return self.dialog(request, "console/dialog_form.html", {**context, "form": form, "back": address})
+
+    def limit_view(self, request, pk):
+        """Change a limit: what tightens holds at once, what loosens after a while."""
+        if not request.user.has_perm("commands.change_governorlimit"):
+            raise PermissionDenied
+        limit, address = get_object_or_404(GovernorLimit, pk=pk), self.route("changelist")
+        initial = {name: getattr(limit, name) for name in limits.FIELDS}
+        form = LimitForm(submitted(request)[0], initial=initial)
+        if request.method == "POST" and form.is_valid():
+            values = {name: form.cleaned_data[name] for name in limits.FIELDS}
+            changed = {name: value for name, value in values.items() if value != initial[name]}
+            pending = None
+            if changed:
+                reason = form.cleaned_data["reason"]
+                pending = limits.change_limit(limit, changed, actor=Actor.staff(request.user), reason=reason)
+            words = f"It loosens at {pending.effective_at:%Y-%m-%d %H:%M} UTC." if pending else "It holds now."
+            return self.done(request, words, address, reload=True)
+        context = {"title": f"Limit: {limit}", "form": form, "button": "Change", "back": address}
+        context["warning"] = "What loosens a limit holds only after a day, so that nobody does so unseen."
+        return self.dialog(request, "console/dialog_form.html", context)
+
+    def withdraw_view(self, request, pk):
+        if not request.user.has_perm("commands.change_governorlimit"):
+            raise PermissionDenied
+        change, actor = get_object_or_404(LimitChange, pk=pk), Actor.staff(request.user)
+        return self._try(request, "Withdrawn.", lambda: limits.withdraw(change, actor=actor))
+
+
+def _row(limit: GovernorLimit, actor: Actor) -> dict:
+    budget = budget_of(Danger(limit.danger), actor)
+    used = budget.used_in_all
+    return {"limit": limit, "used": used, "share": min(100, round(100 * used / (limit.in_all or 1)))}

@@ -1,0 +1,263 @@
+"""The governor: limits that cannot be outrun, a second person, time to cancel, the kill switch; console and API
+alike.
+"""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from commands.asking import ask
+from commands.governor import ConfirmationRequired, HeldAction, LimitReached, ReasonRequired, Stopped, holding, limits
+from commands.governor import switch as kill_switch
+from commands.governor.models import GovernorLimit, PermitRow
+from commands.models import Command, QueuedCommand
+from commands.queue import DangerWithoutPermit, queue_command
+from devices.models import Channel, Event, InstalledProfile
+from devices.timeline import SYSTEM, Actor
+from tests import factories
+from tests.api.client import Caller
+
+SAFETY = "/console/commands/heldaction/"
+
+
+def staff(name: str = "admin", **fields):
+    joined = fields.pop("date_joined", timezone.now() - timedelta(days=30))
+    user = factories.make_staff(username=name, is_superuser=True, **fields)
+    type(user).objects.filter(pk=user.pk).update(date_joined=joined)
+    user.refresh_from_db()
+    return user
+
+
+def fleet(number: int):
+    ids = [factories.make_channel(factories.make_device("ios")).pk for _ in range(number)]
+    return Channel.objects.filter(pk__in=ids)
+
+
+def erase(channels, user, **options):
+    return ask("EraseDevice", {}, channels, actor=Actor.staff(user), reason="sold", **options)
+
+
+def list_profile(channel, identifier: str, payload_type: str):
+    InstalledProfile.objects.create(
+        channel=channel, device=channel.device, identifier=identifier, is_managed=True, reported_at=timezone.now(),
+        payloads=[{"PayloadType": payload_type}],
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_destructive_command_without_a_permit_is_a_mistake_of_the_program():
+    for request_type in ("EraseDevice", "DeviceLock", "ClearPasscode"):
+        with pytest.raises(DangerWithoutPermit):
+            queue_command(request_type, {}, fleet(1), actor=SYSTEM)
+    assert not Command.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_reason_is_needed_and_for_many_their_number():
+    user = staff()
+    with pytest.raises(ReasonRequired):
+        ask("EraseDevice", {}, fleet(1), actor=Actor.staff(user), reason=" ")
+    three = fleet(3)
+    for confirmed in (None, 2, 1000):
+        with pytest.raises(ConfirmationRequired, match="3 devices"):
+            erase(three, user, confirmed=confirmed)
+    assert not PermitRow.objects.exists()
+    assert erase(three, user, confirmed=3).held is not None
+
+
+@pytest.mark.django_db
+def test_one_device_goes_at_once_and_the_limit_stops_the_next_hour_of_it():
+    user = staff()
+    for _ in range(10):
+        assert erase(fleet(1), user).command.is_destructive
+    with pytest.raises(LimitReached, match="10 devices an hour"):
+        erase(fleet(1), user)
+    assert QueuedCommand.objects.count() == 10
+    assert Event.objects.filter(kind="governor_refused").count() == 1
+    PermitRow.objects.update(at=timezone.now() - timedelta(hours=2))
+    assert erase(fleet(1), user).command
+
+
+@pytest.mark.django_db
+def test_everybody_together_has_a_limit_too():
+    people = [staff(f"admin{number}") for number in range(3)]
+    for user in people[:2]:
+        for _ in range(10):
+            erase(fleet(1), user)
+    for _ in range(5):
+        erase(fleet(1), people[2])
+    with pytest.raises(LimitReached, match="25 devices an hour are allowed"):
+        erase(fleet(1), people[2])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_at_the_same_moment_do_not_pass_the_limit():
+    user = staff()
+    targets = [channel.pk for channel in fleet(20)]
+    outcomes = []
+
+    def run(pk):
+        try:
+            erase(Channel.objects.filter(pk=pk), user)
+            outcomes.append("sent")
+        except LimitReached:
+            outcomes.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(pk,)) for pk in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (outcomes.count("sent"), outcomes.count("refused")) == (10, 10)
+    assert QueuedCommand.objects.count() == 10
+
+
+@pytest.mark.django_db
+def test_several_devices_wait_five_minutes_in_which_they_can_be_saved():
+    user = staff()
+    saved, gone = erase(fleet(2), user, confirmed=2).held, erase(fleet(2), user, confirmed=2).held
+    assert holding.release_due() == 0
+    holding.cancel(saved, actor=Actor.staff(user), reason="wrong group")
+    HeldAction.objects.update(release_at=timezone.now())
+    assert holding.release_due() == 1
+    gone.refresh_from_db()
+    assert (gone.state, gone.command.target_count) == (HeldAction.State.RELEASED, 2)
+    assert QueuedCommand.objects.count() == 2
+    assert holding.release_due() == 0, "a second run does nothing"
+
+
+@pytest.mark.django_db
+def test_more_than_five_need_a_second_person_who_is_somebody_else_and_not_new(settings):
+    settings.APPROVER_AGE_HOURS = 24
+    user, other, fresh = staff(), staff("other"), staff("fresh", date_joined=timezone.now())
+    held = erase(fleet(6), user, confirmed=6).held
+    assert held.state == HeldAction.State.NEEDS_APPROVAL
+    for wrong in (user, fresh, factories.make_staff("commands.view_heldaction")):
+        with pytest.raises(Exception, match="second person|hours old|permission"):
+            holding.approve(held, actor=Actor.staff(wrong))
+    HeldAction.objects.update(release_at=timezone.now())
+    assert holding.release_due() == 0
+    holding.approve(held, actor=Actor.staff(other))
+    assert holding.release_due() == 1
+    assert QueuedCommand.objects.count() == 6
+
+
+@pytest.mark.django_db
+def test_what_nobody_approves_ends_and_what_its_asker_may_no_longer_do_is_not_done():
+    user = staff()
+    erase(fleet(6), user, confirmed=6)
+    HeldAction.objects.update(expires_at=timezone.now())
+    holding.release_due()
+    assert HeldAction.objects.get().state == HeldAction.State.EXPIRED
+    held = erase(fleet(2), user, confirmed=2).held
+    type(user).objects.filter(pk=user.pk).update(is_active=False)
+    HeldAction.objects.filter(pk=held.pk).update(release_at=timezone.now())
+    holding.release_due()
+    held.refresh_from_db()
+    assert (held.state, "may no longer" in held.note) == (HeldAction.State.FAILED, True)
+    assert not QueuedCommand.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_kill_switch_cancels_what_waits_holds_what_is_held_and_refuses_the_rest():
+    user = staff()
+    erase(fleet(1), user)
+    held = erase(fleet(2), user, confirmed=2).held
+    harmless = factories.make_queued(command="ProfileList")
+    HeldAction.objects.update(release_at=timezone.now())
+    assert kill_switch.stop(actor=Actor.staff(user), reason="stolen session") == 1
+    assert holding.release_due() == 0
+    with pytest.raises(Stopped, match="stolen session"):
+        erase(fleet(1), user)
+    harmless.refresh_from_db()
+    assert harmless.state == QueuedCommand.State.PENDING
+    assert kill_switch.stop(actor=Actor.staff(user), reason="again") == 0
+    kill_switch.resume(actor=Actor.staff(user), reason="over")
+    assert holding.release_due() == 1
+    held.refresh_from_db()
+    assert held.state == HeldAction.State.RELEASED
+
+
+@pytest.mark.django_db
+def test_a_limit_tightens_at_once_and_loosens_after_a_day():
+    actor = Actor.staff(staff())
+    limit = GovernorLimit.objects.get(danger="erase")
+    assert limits.change_limit(limit, {"per_person": 2}, actor=actor, reason="careful") is None
+    change = limits.change_limit(limit, {"per_person": 500, "in_all": 10}, actor=actor, reason="a sale")
+    limit.refresh_from_db()
+    assert (limit.per_person, limit.in_all) == (2, 10)
+    assert limits.apply_due_changes() == 0
+    type(change).objects.update(effective_at=timezone.now())
+    assert limits.apply_due_changes() == 1
+    limit.refresh_from_db()
+    assert limit.per_person == 500
+
+
+@pytest.mark.django_db
+def test_removing_the_enrollment_profile_counts_as_unenrolling():
+    channel = factories.make_channel(factories.make_device("ios"))
+    list_profile(channel, "com.example.mdm", "com.apple.mdm")
+    list_profile(channel, "com.example.wifi", "com.apple.wifi.managed")
+    list_profile(channel, "com.example.dock", "com.apple.dock")
+    actor, one = Actor.staff(staff()), Channel.objects.filter(pk=channel.pk)
+    for identifier, danger in (("com.example.mdm", "unenroll"), ("com.example.wifi", "network")):
+        with pytest.raises(ReasonRequired):
+            ask("RemoveProfile", {"Identifier": identifier}, one, actor=actor)
+        ask("RemoveProfile", {"Identifier": identifier}, one, actor=actor, reason="leaver")
+        assert PermitRow.objects.order_by("id").last().danger == danger
+    ask("RemoveProfile", {"Identifier": "com.example.dock"}, one, actor=actor)
+    assert PermitRow.objects.count() == 2
+
+
+def test_the_page_shows_limits_and_what_waits_and_approves_and_stops(client, db):
+    user, other = staff(), staff("other")
+    held = erase(fleet(6), user, confirmed=6).held
+    client.force_login(other)
+    page = client.get(SAFETY).content.decode()
+    assert "6 of 25 in the last hour" in page and "sold" in page
+    client.post(f"{SAFETY}{held.pk}/approve/")
+    held.refresh_from_db()
+    assert (held.state, held.approved_by) == (HeldAction.State.DELAYED, "other")
+    client.post(f"{SAFETY}stop/", {"reason": "strange"})
+    assert "strange" in client.get(SAFETY).content.decode()
+    assert kill_switch.current().stopped_by == "other"
+    client.post(f"{SAFETY}resume/", {"reason": "fine"})
+    assert kill_switch.current() is None
+
+
+def test_one_stolen_session_and_token_do_not_erase_a_thousand_devices(client, db):
+    """Console, one by one and in bulk; API, one by one, by list, by group, all; every trick stops at the limit."""
+    user = staff()
+    client.force_login(user)
+    channels = [factories.make_channel(factories.make_device("ios")) for _ in range(1000)]
+    caller = Caller(user=user)
+    address = "/console/commands/command/compose/device-erase/?device="
+    for channel in channels[:15]:
+        serial = channel.device.serial_number
+        client.post(f"{address}{channel.device_id}", {"reason": "x", "confirm": serial})
+    for channel in channels[15:40]:
+        body = {"request_type": "EraseDevice", "targets": {"device_ids": [channel.device_id]}, "reason": "x"}
+        caller.post("commands/", body)
+    every = {"request_type": "EraseDevice", "reason": "x"}
+    ids = [channel.device_id for channel in channels]
+    for targets in ({"all": True}, {"device_ids": ids}, {"device_ids": ids[:10]}):
+        for confirm in (None, 10, 1000):
+            caller.post("commands/", {**every, "targets": targets, "confirm": confirm})
+    for name in ("erasedevice", "EraseDevice ", "ERASEDEVICE"):
+        caller.post("commands/", {**every, "request_type": name, "targets": {"device_ids": ids[50:51]}})
+    first = Command.objects.filter(request_type="EraseDevice").first()
+    QueuedCommand.objects.filter(command=first).update(
+        state=QueuedCommand.State.FAILED, finished_at=timezone.now(), note="no"
+    )
+    for _ in range(5):
+        caller.post(f"commands/{first.pk}/retry/", {"reason": "x"})
+    HeldAction.objects.update(release_at=timezone.now())
+    holding.release_due()
+    reached = QueuedCommand.objects.filter(command__request_type__iexact="erasedevice")
+    assert reached.count() == 10
+    assert Event.objects.filter(kind="governor_refused").exists()
