@@ -68,6 +68,7 @@ class PretendDevice:
         self.violations: list[str] = []
         self.events: deque[str] = deque(maxlen=200)
         self.received: deque[dict] = deque(maxlen=50)  # commands as they came, newest last
+        self.reported: deque[dict] = deque(maxlen=50)  # and what was answered, sent or not
         self.enrollment: Enrollment | None = None
         self.wire: Wire | None = None
         self._identity_override = identity_override

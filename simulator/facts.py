@@ -47,7 +47,7 @@ MISSING, UNKNOWN = " is missing", " is unknown"  # how such problems end
 
 @cache
 def commands() -> dict[str, dict]:
-    """Return the facts of every command by RequestType: {"os": by system, "keys": list}."""
+    """Return the facts of every command by RequestType: {"os": by system, "keys": list, "answer": list of keys}."""
     return json.loads(FILE.read_text())
 
 
@@ -124,6 +124,12 @@ def _is_forbidden(key: dict, value) -> bool:
     if "range" not in key:
         return True
     return (low is not None and value < low) or (high is not None and value > high)
+
+
+def answer_problems(request_type: str, report: dict, platform: str, os_version: str) -> list[str]:
+    """Return what is wrong with an Acknowledged report; keys that every report has are not looked at."""
+    found = problems(commands()[request_type]["answer"], report, platform, os_version)
+    return [problem for problem in found if not problem.endswith(UNKNOWN)]
 
 
 def setting(name: str) -> dict | None:

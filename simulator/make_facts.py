@@ -37,6 +37,7 @@ def main(folder: Path) -> None:
         commands[request_type] = {
             "os": _systems(content["payload"]["supportedOS"]),
             "keys": [_key(key, request_type) for key in content.get("payloadkeys", ())],
+            "answer": [_key(key, request_type) for key in content.get("responsekeys", ())],
         }
     lines = (f"{json.dumps(name)}: {json.dumps(facts, sort_keys=True)}" for name, facts in sorted(commands.items()))
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -72,6 +72,7 @@ async def _loop(device: "PretendDevice", channel: Channel, outcome: Visit) -> No
         device.received.append(command)
         _check_order(device, channel, command, deferred)
         report, done = await answers.answer(device, channel, command)
+        device.reported.append(report)
         outcome.commands.append((command["Command"]["RequestType"], report["Status"]))
     device.note(f"a session did not end after {MAX_COMMANDS} commands")
     raise TryLater("too many commands")

@@ -44,6 +44,7 @@ def available_os_updates(device: "PretendDevice", channel: Channel, content: dic
         "Version": version,
         "Build": build,
         "IsCritical": False,
+        "IsSecurityResponse": False,
         "RestartRequired": True,
         "AllowsInstallLater": True,
         "DownloadSize": 3_251_607_570,
@@ -78,7 +79,9 @@ def schedule_os_update(device: "PretendDevice", channel: Channel, content: dict)
         return {"UpdateResults": []}
     key = _product_key(device, *available)
     device.state.settings["Update"] = {"ProductKey": key, "Step": 0, "Version": available[0], "Build": available[1]}
-    return {"UpdateResults": [{"ProductKey": key, "InstallAction": "Default", "Status": "Downloading"}]}
+    action = content["Updates"][0]["InstallAction"]
+    action = "InstallASAP" if action == "Default" else action
+    return {"UpdateResults": [{"ProductKey": key, "InstallAction": action, "Status": "Downloading"}]}
 
 
 @command("OSUpdateStatus")
