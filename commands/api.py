@@ -21,6 +21,7 @@ from mdm_project.api.views import ApiView
 VIEW_COMMAND = "commands.view_command"
 VIEW_DEVICE = "devices.view_device"
 ASKING = Access(Scope.COMMANDS, ("commands.add_command", VIEW_DEVICE))
+RETRYING = Access(Scope.COMMANDS, ("commands.add_command", VIEW_COMMAND, VIEW_DEVICE))
 CANCELLING = Access(Scope.COMMANDS, ("commands.change_command", VIEW_COMMAND, VIEW_DEVICE))
 
 
@@ -103,7 +104,7 @@ class CancelCommand(ApiView):
 
 
 class RetryCommand(ApiView):
-    access = {"POST": ASKING}
+    access = {"POST": RETRYING}
     queryset = Command.objects.all()
     serializer_class = serializers.RetrySerializer
 
