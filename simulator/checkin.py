@@ -10,7 +10,8 @@ from simulator.state import Channel, DeviceState
 
 def identifiers(state: DeviceState, channel: Channel) -> dict:
     """Name the channel as every message does."""
-    keys = {"UDID": state.hardware.udid}
+    # Under a user enrollment a device is known by an id made for it, and never says which device it is.
+    keys = {"EnrollmentID": state.enrollment_id} if state.enrollment_id else {"UDID": state.hardware.udid}
     if channel.is_user:
         keys |= {
             "UserID": channel.user_id,
@@ -28,8 +29,10 @@ def authenticate(state: DeviceState, channel: Channel, topic: str) -> dict:
         "OSVersion": state.os_version,
         "BuildVersion": state.build_version,
         "ProductName": hardware.product_name,
-        "SerialNumber": hardware.serial_number,
     }
+    if state.enrollment_id:
+        return message
+    message["SerialNumber"] = hardware.serial_number
     if hardware.is_mac or hardware.platform == APPLE_TV:
         message |= {
             "DeviceName": state.name,

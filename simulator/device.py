@@ -144,6 +144,7 @@ class PretendDevice:
         """Take an identity and check in; for callers that hold the device already."""
         enrollment = self.accept(configuration)
         self._adopt(enrollment, await self.obtain_identity(enrollment))
+        self.state.enrollment_id = str(uuid.uuid4()).upper() if enrollment.is_user_enrollment else ""
         self.state.channels = {DEVICE: new_channel()}
         try:
             await self.check_in()
@@ -173,7 +174,8 @@ class PretendDevice:
     async def check_in(self) -> None:
         """Send the messages of a new enrollment in a device's order."""
         await self.authenticate()
-        if not self.state.hardware.is_mac and self.state.hardware.platform != APPLE_TV:
+        has_unlock_token = not self.state.hardware.is_mac and self.state.hardware.platform != APPLE_TV
+        if has_unlock_token and not self.state.enrollment_id:
             self.state.unlock_token = secrets.token_bytes(1024)
         await self.update_token(self.channel)
         self._on_channel_open(self, self.channel)
@@ -312,6 +314,7 @@ class PretendDevice:
             self.state.apps.pop(identifier, None)
         self.state.channels, self.state.managed_apps = {}, {}
         self.state.unlock_token = self.state.bootstrap_token = b""
+        self.state.enrollment_id = ""
         self.state.has_left = True
         self._done.clear()
         self.events.append(f"unenrolled: {reason}")

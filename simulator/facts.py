@@ -126,6 +126,13 @@ def _is_forbidden(key: dict, value) -> bool:
     return (low is not None and value < low) or (high is not None and value > high)
 
 
+@cache
+def private_queries() -> frozenset[str]:
+    """Return what DeviceInformation does not tell under a user enrollment."""
+    queries = next(key for key in commands()["DeviceInformation"]["keys"] if key["name"] == "Queries")
+    return frozenset(queries["keys"][0]["private"])
+
+
 def answer_problems(request_type: str, report: dict, platform: str, os_version: str) -> list[str]:
     """Return what is wrong with an Acknowledged report; keys that every report has are not looked at."""
     found = problems(commands()[request_type]["answer"], report, platform, os_version)

@@ -85,7 +85,10 @@ def _key(key: dict, request_type: str) -> dict:
 
 
 def _item(key: dict) -> dict:
-    return {"name": key["key"], "type": key["type"].strip("<>")}
+    asked = key.get("subkeys", ())
+    said = {one["key"]: _systems(one.get("supportedOS", {})).get("iOS") for one in asked}
+    private = [name for name, facts in said.items() if facts and facts.get("no_user_enrollment")]
+    return {"name": key["key"], "type": key["type"].strip("<>"), "private": private}
 
 
 if __name__ == "__main__":

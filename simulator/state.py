@@ -68,6 +68,7 @@ class DeviceState:
     lost_mode: dict = field(default_factory=dict)
     unlock_token: bytes = b""
     bootstrap_token: bytes = b""
+    enrollment_id: str = ""  # under a user enrollment, instead of the UDID
     is_awaiting_configuration: bool = False  # Setup Assistant waits for DeviceConfigured
     is_shared: bool = False  # a Shared iPad
     lock_pin: str = ""  # a Mac that was locked starts only with it

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulator.answers import Malformed, command
 from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, VISION
+from simulator.facts import private_queries
 from simulator.state import Channel
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ def device_information(device: "PretendDevice", channel: Channel, content: dict)
     queries = content["Queries"]
     if not all(isinstance(query, str) for query in queries):
         raise Malformed
-    facts = user_facts(device, channel) if channel.is_user else device_facts(device)
-    rights = device.enrollment.access_rights
-    allowed = {name: value for name, value in facts.items() if _may_read(name, rights)}
+    known = user_facts(device, channel) if channel.is_user else device_facts(device)
+    if device.enrollment.is_user_enrollment:
+        allowed = {name: value for name, value in known.items() if name not in private_queries()}
+    else:
+        rights = device.enrollment.access_rights
+        allowed = {name: value for name, value in known.items() if _may_read(name, rights)}
     for query in queries:
         if query not in allowed:
             device.events.append(f"DeviceInformation: {query} left out")

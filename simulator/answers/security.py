@@ -32,7 +32,7 @@ def security_info(device: "PretendDevice", channel: Channel, content: dict) -> d
         "PasscodeCompliantWithProfiles": True,
         "PasscodeLockGracePeriod": 0,
         "PasscodeLockGracePeriodEnforced": 0,
-        "ManagementStatus": {"IsUserEnrollment": False},
+        "ManagementStatus": {"IsUserEnrollment": device.enrollment.is_user_enrollment},
     }
     if state.hardware.platform in ("iPhone", "iPad"):
         info["AutoLockTime"] = 120

@@ -72,7 +72,7 @@ class FakeMDM:
         return f"{self.url}/enroll/profile"
 
     def queue(self, channel: str, request_type: str, **keys) -> str:
-        """Queue a command for a UDID or a UserID and return its UUID."""
+        """Queue a command for a UDID, a UserID or an EnrollmentID and return its UUID."""
         command_uuid = str(uuid.uuid4())
         command = {"RequestType": request_type} | keys
         self.queues[channel].append({"CommandUUID": command_uuid, "Command": command})
@@ -232,7 +232,7 @@ class FakeMDM:
 
     def _report(self, report: dict) -> tuple[int, str, bytes]:
         self.reports.append(report)
-        channel = report.get("UserID") or report["UDID"]
+        channel = report.get("UserID") or report.get("UDID") or report["EnrollmentID"]
         queue = self.queues[channel]
         answered = report.get("CommandUUID")
         if answered and report["Status"] != "NotNow":

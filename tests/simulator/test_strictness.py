@@ -136,3 +136,26 @@ def test_an_ipad_is_not_erased_with_a_profile_that_it_could_not_install(tell):
     device, report = ask(tell, "EraseDevice", IPAD, ReturnToService=service)
     assert report["Status"] == "Error"
     assert device.is_enrolled
+
+
+def test_a_device_under_user_enrollment_tells_nothing_that_names_it(tell):
+    async def story(server, make_device):
+        server.mdm_changes = {"EnrollmentMode": "BYOD", "AccessRights": None}
+        device = make_device(IPHONE)
+        await device.enroll(server.profile_url)
+        enrollment_id, hardware = device.state.enrollment_id, device.state.hardware
+        queries = ["UDID", "SerialNumber", "IMEI", "WiFiMAC", "OSVersion"]
+        told = server.queue(enrollment_id, "DeviceInformation", Queries=queries)
+        security = server.queue(enrollment_id, "SecurityInfo")
+        erase = server.queue(enrollment_id, "EraseDevice")
+        await device.connect()
+        assert server.report_on(told)["QueryResponses"] == {"OSVersion": device.state.os_version}
+        assert server.report_on(security)["SecurityInfo"]["ManagementStatus"] == {"IsUserEnrollment": True}
+        assert server.report_on(erase)["Status"] == "Error"
+        said = repr([*server.checkins, *server.reports])
+        assert enrollment_id in said
+        for secret in (hardware.udid, hardware.serial_number, hardware.imei, hardware.wifi_mac, "UnlockToken"):
+            assert secret not in said
+        assert device.is_enrolled
+
+    tell(story)
