@@ -6,15 +6,15 @@ kept. Scheduled refreshes appear only where they failed. Nothing here is written
 
 import heapq
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
 from commands.models import InventoryRefresh, QueuedCommand
-from commands.schedule import interval_of
 from devices.models import Device, Event
-from profiles.models import DesiredItem, ItemStatus
+from profiles.models import Assignment, DesiredItem, ItemStatus
 
 State = QueuedCommand.State
 ANSWERS = {
@@ -74,9 +74,7 @@ def _period(wanted: Wanted, column: str) -> Q:
 def past(device: Device, wanted: Wanted, user, limit: int) -> list[Entry]:
     """Return what happened, newest first, as far as the person may see it: two statements."""
     newest = events(wanted, Event.objects.visible_to(user).filter(device=device)).order_by("-at", "-id")
-    told = [
-        Entry(event.at, event.kind, event.summary, event.actor, event_id=event.pk) for event in newest[: limit + 1]
-    ]
+    told = [Entry(event.at, event.kind, event.summary, event.actor, event_id=event.pk) for event in newest[: limit + 1]]
     both = heapq.merge(told, _answered(device, wanted, user, limit + 1), key=lambda entry: entry.at, reverse=True)
     return list(both)[: limit + 1]
 
@@ -107,9 +105,9 @@ def _answer(queued: QueuedCommand) -> Entry:
 
 def planned(device: Device, user) -> list[Entry]:
     """Return what is to come: waiting commands, profiles on their way or in a later stage, and the next refresh."""
-    entries = [*_waiting(device, user), *_held(device, user)]
+    entries = [*_waiting(device, user), *_held(device, user), *_steps(device, user)]
     if user.has_perm("profiles.view_profile"):
-        entries += _on_the_way(device)
+        entries += [*_on_the_way(device), *_in_later_stages(device)]
     return [*entries, *_refresh(device)][:MAX_PLANNED]
 
 
@@ -119,8 +117,8 @@ def _waiting(device: Device, user) -> list[Entry]:
     return [
         Entry(
             queued.expires_at, "command_waiting",
-            f"{queued.command.request_type} {State(queued.state).label.lower()}, asked {queued.queued_at:%Y-%m-%d %H:%M}"
-            + (", expires" if queued.expires_at else ""),
+            f"{queued.command.request_type} {State(queued.state).label.lower()}, "
+            f"asked {queued.queued_at:%Y-%m-%d %H:%M}" + (", expires" if queued.expires_at else ""),
             queued.command.actor, queued_id=queued.pk,
         )
         for queued in rows
@@ -154,11 +152,47 @@ def _on_the_way(device: Device) -> list[Entry]:
     ]
 
 
+def _in_later_stages(device: Device) -> list[Entry]:
+    running = Assignment.objects.filter(
+        rollout_state=Assignment.RolloutState.RUNNING, is_enabled=True, include__memberships__device=device
+    )
+    running = running.exclude(exclude__memberships__device=device).select_related("profile", "rollout_version")
+    reached = set(DesiredItem.objects.filter(channel__device=device).order_by().values_list("version_id", flat=True))
+    return [
+        Entry(
+            each.stage_started_at + timedelta(hours=each.stage_hours) if each.stage_hours else None, "rollout_stage",
+            f"{each.profile.name}, version {each.rollout_version.number}, in a later stage of its rollout"
+            f" (now {each.stages[each.stage]}%)",
+        )
+        for each in running.order_by("id").distinct()
+        if each.rollout_version_id not in reached
+    ]  # fmt: skip
+
+
+def _steps(device: Device, user) -> list[Entry]:
+    from commands.workflows.models import Workflow, WorkflowStep
+
+    if not user.has_perm("commands.view_command"):
+        return []
+    steps = WorkflowStep.objects.filter(workflow__device=device, workflow__state=Workflow.State.RUNNING)
+    steps = steps.filter(state__in=(WorkflowStep.State.WAITING, WorkflowStep.State.RUNNING)).select_related("workflow")
+    return [
+        Entry(
+            step.begins_at, "workflow_step",
+            f"{step.workflow.kind.replace('_', ' ')}: {step.name.replace('_', ' ')}, "
+            f"{step.get_state_display().lower()}",
+            step.workflow.actor,
+        )
+        for step in steps.order_by("workflow_id", "position")
+    ]  # fmt: skip
+
+
 def _refresh(device: Device) -> list[Entry]:
-    interval = interval_of(device.platform)
+    hours = settings.INVENTORY_INTERVAL_HOURS
+    interval = timedelta(hours=hours.get(device.platform, hours["default"]))
     enrolled = {"channel__enrollment__is_current": True, "channel__enrollment__state": "enrolled"}
     asked = InventoryRefresh.objects.filter(channel__device=device, channel__user_key="", **enrolled).first()
-    if interval is None or asked is None:
+    if not interval or asked is None:
         return []
     due = max(asked.asked_at + interval, timezone.now())
     return [Entry(due, "refresh_due", "scheduled refresh of the inventory, by then at the latest", "schedule")]

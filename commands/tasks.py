@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from commands import queue, results, schedule
+from commands import queue, results, rotation, schedule
 from commands.governor.holding import release_due
 from commands.governor.limits import apply_due_changes
 from commands.reconcile import reconcile as send_what_is_due
@@ -54,3 +54,9 @@ def release_held() -> None:
     """Carry out held actions whose time has come, and let changes of limits hold."""
     apply_due_changes()
     release_due()
+
+
+@shared_task(name="commands.rotate_revealed")
+def rotate_revealed() -> None:
+    """Have secrets that were revealed exchanged on their devices."""
+    rotation.rotate_revealed()

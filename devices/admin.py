@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, Subquery
-from django.http import Http404, HttpResponseRedirect
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
@@ -25,9 +25,11 @@ from devices.console.filters import (
 )
 from devices.console.groups_filters import GroupFilter, TagFilter
 from devices.console.links import device_link
+from devices.console.secrets import SecretPages
 from devices.console.views import DevicePages
+from devices.event_admin import EventAdmin  # noqa: F401 (registers it)
 from devices.group_admin import CustomAttributeAdmin, GroupAdmin, TagAdmin  # noqa: F401 (registers them)
-from devices.models import Device, Event, Person, RejectedMessage
+from devices.models import Device, Person, RejectedMessage
 from devices.redaction import redact
 from devices.rejections import excerpt_context
 from devices.trust_admin import CertificateAuthorityAdmin, IdentityAdmin  # noqa: F401 (registers them)
@@ -48,7 +50,7 @@ def _number_per_device(queue):
 
 
 @admin.register(Device)
-class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
+class DeviceAdmin(BulkActions, DevicePages, SecretPages, ConsoleAdmin):
     list_display = (
         "name_column", "serial_column", "system_column", "state_column", "supervised_column", "person_column",
         "seen_column", "commands_column",
@@ -73,7 +75,7 @@ class DeviceAdmin(BulkActions, DevicePages, ConsoleAdmin):
     )  # fmt: skip
 
     def get_urls(self):
-        return [*self.device_urls(), *super().get_urls()]
+        return [*self.device_urls(), *self.secret_urls(), *super().get_urls()]
 
     def has_add_permission(self, request):
         return False
@@ -157,61 +159,6 @@ class PersonAdmin(ConsoleAdmin):
     @display(description="Devices", ordering="number")
     def devices_column(self, person):
         return person.number
-
-
-@admin.register(Event)
-class EventAdmin(LongListAdmin):
-    list_title = "Timeline"
-    list_display = ("at_column", "summary_column", "device_column", "actor", "kind_column")
-    list_display_links = None
-    list_select_related = ("device",)
-    search_fields = ("summary", "actor", "device__serial_number", "device__name")
-    search_help_text = "Text, who, serial number"
-    ordering = ("-id",)
-    empty_title = "Nothing has happened yet"
-    empty_text = "Enrollments, commands and what staff do are written here, and are not changed afterwards."
-    csv_columns = (
-        ("at", "at"), ("what", "summary"), ("kind", "kind"), ("who", "actor"), ("device", "device"),
-        ("serial number", "device.serial_number"),
-    )  # fmt: skip
-
-    def get_list_filter(self, request):
-        return (EventKindFilter,)
-
-    def get_queryset(self, request):
-        return about_visible_devices(super().get_queryset(request), request.user)
-
-    @display(description="When", ordering="-id")
-    def at_column(self, event):
-        return age(event.at)
-
-    @display(description="What")
-    def summary_column(self, event):
-        return f"{event.summary[:1].upper()}{event.summary[1:]}"
-
-    @display(description="Kind")
-    def kind_column(self, event):
-        return event.kind.replace("_", " ")
-
-    @display(description="Device")
-    def device_column(self, event):
-        return device_link(event.device)
-
-    def change_view(self, request, object_id, form_url="", extra_context=None):
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return HttpResponseRedirect(self.route("changelist"))
-
-
-class EventKindFilter(admin.SimpleListFilter):
-    title, parameter_name = "kind", "kind"
-
-    def lookups(self, request, model_admin):
-        kinds = Event.objects.order_by("kind").values_list("kind", flat=True).distinct()[:100]
-        return [(kind, kind.replace("_", " ").capitalize()) for kind in kinds]
-
-    def queryset(self, request, queryset):
-        return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
 def about_visible_devices(queryset, user):

@@ -229,6 +229,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-wakes": {"task": "apns.sweep_wakes", "schedule": 60, "options": {"expires": 60}},
     "reconcile": {"task": "commands.reconcile", "schedule": 30, "options": {"expires": 30}},
     "advance-workflows": {"task": "commands.advance_workflows", "schedule": 15, "options": {"expires": 15}},
+    "rotate-revealed": {"task": "commands.rotate_revealed", "schedule": 300, "options": {"expires": 300}},
     "release-held": {"task": "commands.release_held", "schedule": 15, "options": {"expires": 15}},
     "check-rollouts": {"task": "profiles.check_rollouts", "schedule": 60, "options": {"expires": 60}},
     "recompute-desired": {"task": "profiles.recompute", "schedule": 3600, "options": {"expires": 3600}},

@@ -7,18 +7,17 @@ from commands.models import Report
 from devices.console.configuration import MAY_SEE, configuration_context
 from devices.console.groups_device import groups_context
 from devices.console.page import current_identity, live_commands
+from devices.console.secrets import secrets_context
 from devices.models import (
     Answer,
     AvailableUpdate,
     Device,
-    Event,
     InstalledApplication,
     InstalledCertificate,
     InstalledProfile,
 )
 
 PAGE = 500
-EVENTS = 100
 COMMANDS = 100
 RAW_REPORTS = 20
 TABS = {
@@ -29,6 +28,7 @@ TABS = {
     "apps": "Apps",
     "profiles": "Profiles",
     "certificates": "Certificates",
+    "secrets": "Secrets",
     "updates": "Updates",
     "commands": "Commands",
     "timeline": "Timeline",
@@ -49,8 +49,8 @@ def allowed_tabs(user) -> dict[str, str]:
 
 
 def tab_context(name: str, device: Device, text: str = "") -> dict:
-    """Return what the template of a tab needs."""
-    return CONTEXTS[name](device, text)
+    """Return what the template of a tab needs; that of the timeline reads its own filters (timeline_context)."""
+    return CONTEXTS[name](device, text) if name in CONTEXTS else {}
 
 
 def _overview(device: Device, text: str) -> dict:
@@ -94,13 +94,6 @@ def _commands(device: Device, text: str) -> dict:
     return {"commands": live_commands(device, COMMANDS)}
 
 
-def _timeline(device: Device, text: str) -> dict:
-    events = Event.objects.filter(device=device)
-    if text:
-        events = events.filter(Q(summary__icontains=text) | Q(actor__icontains=text) | Q(kind__icontains=text))
-    return {"events": list(events.order_by("-id")[:EVENTS])}
-
-
 def _raw(device: Device, text: str) -> dict:
     reports = Report.objects.filter(channel__device=device).select_related("channel", "queued__command")
     reports = reports.defer("queued__command__body_encrypted").order_by("-id")[:RAW_REPORTS]
@@ -115,8 +108,8 @@ CONTEXTS = {
     "apps": _apps,
     "profiles": _profiles,
     "certificates": _certificates,
+    "secrets": secrets_context,
     "updates": _updates,
     "commands": _commands,
-    "timeline": _timeline,
     "raw": _raw,
 }

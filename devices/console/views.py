@@ -12,6 +12,7 @@ from devices.console import page, sending, tabs
 from devices.console.configuration import ConfigurationPages
 from devices.console.forms import NUMBER, DeviceForm, person_choice
 from devices.console.groups_device import label_fields, save_labels
+from devices.console.timeline import timeline_context
 from devices.models import Channel, Device, Enrollment, Person
 from devices.services import assign_person, set_asset_tag
 from devices.timeline import Actor
@@ -49,6 +50,8 @@ class DevicePages(ConfigurationPages):
             raise PermissionDenied
         text = request.GET.get("q", "").replace("\x00", "").strip()
         context = {**self._live_context(request, device), **tabs.tab_context(tab, device, text)}
+        if tab == "timeline":
+            context |= timeline_context(device, request.GET, request.user)
         context |= {
             "title": str(device),
             "tab": tab,
@@ -89,6 +92,8 @@ class DevicePages(ConfigurationPages):
             "may_send": request.user.has_perm(sending.MAY_SEND),
             "may_cancel": request.user.has_perm("commands.change_command"),
             "may_change": self.has_change_permission(request),
+            "may_reveal": request.user.has_perm("devices.reveal_secret"),
+            "may_see_location": request.user.has_perm("devices.view_location"),
             "dangerous": sending.choices(candidate, only=sending.DANGEROUS),
             "common": sending.choices(candidate, only=sending.CHANGING),
         }

@@ -114,3 +114,19 @@
     document.body.addEventListener("htmx:afterSwap", tellAges);
   });
 })();
+
+// A secret that was revealed goes from the page by itself.
+(() => {
+  "use strict";
+  setInterval(() => {
+    document.querySelectorAll("[data-vanish]").forEach((box) => {
+      const left = Number(box.dataset.vanish) - 1;
+      box.dataset.vanish = left;
+      const words = box.querySelector("[data-vanish-left]");
+      if (words) words.textContent = Math.max(left, 0);
+      if (left > 0) return;
+      box.removeAttribute("data-vanish");
+      box.textContent = "It is no longer shown. Reveal it again if you need it.";
+    });
+  }, 1000);
+})();

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
 
 from commands.models import QueuedCommand
+from devices.escrow import keep_secret
 from devices.models import CustomAttribute, Group
 from devices.timeline import SYSTEM
 from mdm_project.api.permissions import Access, DenyByDefault
@@ -110,6 +111,8 @@ TABLE = [
     ("held-actions/", "GET", "read", (HELD,), 200),
     ("held-actions/{held}/approve/", "POST", "commands", (HELD, "commands.approve_destructive"), 200),
     ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
+    ("devices/{device}/secrets/", "GET", "read", (DEVICE,), 200),
+    ("devices/{device}/secrets/{secret}/reveal/", "POST", "write", (DEVICE, "devices.reveal_secret"), 200),
     ("declarations/", "GET", "read", (DECLARATION,), 200),
     ("declarations/", "POST", "write", (DECLARATION, "profiles.add_declaration"), 201),
     ("declarations/{declaration}/", "GET", "read", (DECLARATION,), 200),
@@ -129,6 +132,7 @@ TABLE = [
 ]
 # What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
+    "devices/{device}/secrets/{secret}/reveal/": {"reason": "locked out"},
     "governor/stop/": {"reason": "strange"},
     "governor/resume/": {"reason": "fine"},
     "declarations/": {"name": "Another", "type": TEST, "payload": {"Echo": "y"}},
@@ -188,6 +192,7 @@ def make_addresses() -> dict:
         "device": queued.channel.device_id,
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
+        "secret": keep_secret(queued.channel.device_id, "lock_pin", b"123456").pk,
         "held": factories.make_held().pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,

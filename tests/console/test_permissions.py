@@ -11,6 +11,7 @@ from commands.governor.limits import change_limit
 from commands.governor.models import GovernorLimit, LimitChange
 from commands.models import QueuedCommand
 from devices.attributes import define_attribute
+from devices.escrow import keep_secret
 from devices.groups import create_group
 from devices.models import Device, Event, Identity, RejectedMessage, Tag
 from devices.timeline import SYSTEM
@@ -41,6 +42,9 @@ TABLE = [
     ("devices_device_command", ("device", "=ProfileList"), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("devices_device_refresh", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("devices_device_renew", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("devices_device_reveal", ("device", "secret"), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_device_reveal", ("device", "secret"), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_device_location", ("device",), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_device_edit", ("device",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("devices_device_edit", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("devices_device_people", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
@@ -53,7 +57,7 @@ TABLE = [
     ("commands_command_compose", ("=device-restart",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_preview", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
-    ("commands_command_compose_part", ("=settings",), "GET", (SIGN_IN, NO, NO, NONE, NONE)),
+    ("commands_command_compose_part", ("=settings",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_upload", ("=settings",), "POST", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_heldaction_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_heldaction_approve", ("held",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
@@ -71,6 +75,7 @@ TABLE = [
     ("devices_person_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_event_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_event_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_event_jsonl", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_rejectedmessage_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_rejectedmessage_change", ("rejected",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_identity_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
@@ -166,6 +171,7 @@ IDS = [
     f"{method} {name}{''.join(part for part in arguments if part[0] == '=')}" for name, arguments, method, _ in TABLE
 ]
 BODIES = {
+    "devices_device_reveal": {"reason": "locked out"},
     "commands_heldaction_stop": {"reason": "strange"},
     "commands_heldaction_limit": {"reason": "careful", "per_person": 1, "in_all": 2, "delay_minutes": 5},
     "commands_command_cancel": {"reason": "no longer needed"},
@@ -209,6 +215,7 @@ def make_rows() -> dict:
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
+        "secret": keep_secret(channel.device_id, "lock_pin", b"123456").pk,
         "held": factories.make_held().pk, "limit": limit.pk, "limit_change": change_of_limit(limit).pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": define_attribute("cost", actor=SYSTEM).pk,

@@ -1,0 +1,131 @@
+"""Secrets: kept with their history, proposed until a device confirms, revealed with a reason, exchanged afterwards."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from commands.models import Command
+from commands.rotation import rotate_revealed
+from devices.escrow import (
+    confirm_secrets,
+    current_value,
+    current_values,
+    end_secrets,
+    keep_secret,
+    open_secret,
+    propose_secrets,
+    reject_secrets,
+)
+from devices.models import EscrowedSecret, Event
+from devices.reveals import NotForPeople, reveal_secret
+from devices.timeline import Actor
+from mdm_project.crypto import CannotDecrypt
+from mdm_project.errors import BadRequest
+from tests import factories
+from tests.api.client import Caller
+
+KEY = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"
+LEE = Actor("h.lee", origin="staff")
+
+
+@pytest.mark.django_db
+def test_a_proposed_secret_becomes_current_when_the_device_confirms_it_and_the_old_one_stays():
+    one, two = factories.make_device("macos"), factories.make_device("macos")
+    keep_secret(one, "recovery_lock_password", b"old")
+    propose_secrets("U-1", [(one.pk, "recovery_lock_password", b"new"), (two.pk, "recovery_lock_password", b"first")])
+    assert current_value(one, "recovery_lock_password") == b"old"
+    assert confirm_secrets("U-1", [one.pk]) == 1
+    assert current_values([one.pk, two.pk], "recovery_lock_password") == {one.pk: b"new"}
+    assert reject_secrets("U-1", [one.pk, two.pk]) == 1
+    assert current_value(two, "recovery_lock_password") is None
+    values = {open_secret(row) for row in EscrowedSecret.objects.all()}
+    assert values == {b"old", b"new", b"first"}
+    assert confirm_secrets("U-1", [one.pk, two.pk]) == 0, "a second answer changes nothing"
+
+
+@pytest.mark.django_db
+def test_ending_forgets_nothing():
+    device = factories.make_device("macos")
+    keep_secret(device, "lock_pin", b"123456")
+    propose_secrets("U-2", [(device.pk, "lock_pin", b"654321")])
+    end_secrets(device, "lock_pin")
+    assert current_value(device, "lock_pin") is None
+    assert EscrowedSecret.objects.filter(is_pending=True).count() == 0
+    assert EscrowedSecret.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_value_moved_to_another_row_does_not_open():
+    one = keep_secret(factories.make_device("macos"), "lock_pin", b"123456")
+    two = keep_secret(factories.make_device("macos"), "lock_pin", b"654321")
+    two.value_encrypted = one.value_encrypted
+    with pytest.raises(CannotDecrypt):
+        open_secret(two)
+
+
+@pytest.mark.django_db
+def test_revealing_needs_a_reason_is_on_the_timeline_and_never_shows_tokens():
+    device = factories.make_device("macos")
+    secret = keep_secret(device, "filevault_recovery_key", KEY.encode())
+    with pytest.raises(BadRequest):
+        reveal_secret(secret, actor=LEE, reason="  ")
+    assert reveal_secret(secret, actor=LEE, reason="locked out") == KEY
+    event = Event.objects.get(kind="secret_revealed")
+    assert (event.device, event.actor, "locked out" in event.summary) == (device, "h.lee", True)
+    assert KEY not in str(event.data) + event.summary
+    token = keep_secret(device, "bootstrap_token", b"\x00token")
+    with pytest.raises(NotForPeople):
+        reveal_secret(token, actor=LEE, reason="curious")
+
+
+@pytest.mark.django_db
+def test_a_revealed_recovery_key_is_exchanged_after_an_hour_and_only_once():
+    channel = factories.make_channel(factories.make_device("macos"))
+    secret = keep_secret(channel.device, "filevault_recovery_key", KEY.encode())
+    reveal_secret(secret, actor=LEE, reason="locked out")
+    assert rotate_revealed() == 0, "the person needs it first"
+    EscrowedSecret.objects.update(rotation_wished_at=timezone.now() - timedelta(seconds=1))
+    assert (rotate_revealed(), rotate_revealed()) == (1, 0)
+    assert Command.objects.get().request_type == "RotateFileVaultKey"
+
+
+@pytest.mark.django_db
+def test_an_exchange_that_cannot_be_asked_is_told_on_the_timeline():
+    device = factories.make_device("macos")
+    secret = keep_secret(device, "local_admin_password", b"secret-word")
+    reveal_secret(secret, actor=LEE, reason="locked out")
+    EscrowedSecret.objects.update(rotation_wished_at=timezone.now())
+    assert rotate_revealed() == 0
+    assert "cannot be exchanged" in Event.objects.get(kind="rotation_failed").summary
+
+
+def test_the_console_shows_a_secret_once_uncached_and_only_to_who_may(client, db):
+    device = factories.make_channel(factories.make_device("macos")).device
+    secret = keep_secret(device, "filevault_recovery_key", KEY.encode())
+    address = f"/console/devices/device/{device.pk}/secret/{secret.pk}/"
+    client.force_login(factories.make_staff("devices.view_device"))
+    assert client.post(address, {"reason": "x"}).status_code == 403
+    tab = client.get(f"/console/devices/device/{device.pk}/change/", {"tab": "secrets"}).content.decode()
+    assert "FileVault recovery key" in tab and KEY not in tab
+    client.force_login(factories.make_staff("devices.view_device", "devices.reveal_secret"))
+    assert KEY not in client.get(address).content.decode()
+    assert KEY not in client.post(address, {"reason": ""}).content.decode()
+    shown = client.post(address, {"reason": "locked out"})
+    assert KEY in shown.content.decode()
+    assert "no-store" in shown["Cache-Control"]
+
+
+def test_the_api_lists_no_values_and_reveals_with_a_reason(db):
+    device = factories.make_channel(factories.make_device("macos")).device
+    secret = keep_secret(device, "filevault_recovery_key", KEY.encode())
+    caller = Caller()
+    listed = caller.get(f"devices/{device.pk}/secrets/")
+    assert KEY not in listed.content.decode()
+    assert listed.json()["results"][0]["kind"] == "filevault_recovery_key"
+    assert caller.post(f"devices/{device.pk}/secrets/{secret.pk}/reveal/", {"reason": " "}).status_code == 400
+    answer = caller.post(f"devices/{device.pk}/secrets/{secret.pk}/reveal/", {"reason": "locked out"})
+    assert (answer.json()["value"], "no-store" in answer["Cache-Control"]) == (KEY, True)
+    other = factories.make_device("macos")
+    address = f"devices/{other.pk}/secrets/{secret.pk}/reveal/"
+    assert caller.post(address, {"reason": "x"}).status_code == 404
