@@ -9,6 +9,7 @@ import json
 import re
 import threading
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -21,11 +22,14 @@ from django.test import Client
 from django.urls import reverse
 
 from commands.models import QueuedCommand, Report
+from commands.queue import queue_command
 from devices.console.tabs import TABS
 from devices.models import Device, EscrowedSecret
+from devices.timeline import SYSTEM
 from enrollment.services import ensure_demo_profile
 from mdm_project.tokens import create_token
 from tests.factories import make_staff
+from tests.mdm.asking import channels_of
 from tests.mdm.http_wire import new_device
 from tests.mdm.wire import Wire
 from tests.servers import running_server, running_worker
@@ -115,8 +119,9 @@ def plant(url: str, token: str) -> Wire:
     assert device.token_update(UnlockToken=UNLOCK_TOKEN).status == 200
     assert device.check_in("SetBootstrapToken", BootstrapToken=BOOTSTRAP_TOKEN).status == 200
     assert device.check_in("TokenUpdate", Token=REFUSED_TOKEN, UnlockToken=REFUSED_TOKEN).status == 400
-    ask(url, token, device, "DeviceLock", {"PIN": PIN, "Message": "lost"})
-    ask(url, token, device, "SetRecoveryLock", {"NewPassword": PASSWORD})
+    assert ask(url, token, device, "DeviceLock", {"PIN": PIN, "Message": "lost"}) == 400, "a PIN has six digits"
+    assert ask(url, token, device, "DeviceLock", {"Message": "lost"}) == 201
+    assert ask(url, token, device, "SetRecoveryLock", {"NewPassword": PASSWORD}) == 201
     answers = {
         "DeviceLock": {},
         "SetRecoveryLock": {},
@@ -126,8 +131,10 @@ def plant(url: str, token: str) -> Wire:
         "RotateFileVaultKey": {"RotateResult": {"EncryptedNewRecoveryKey": RECOVERY_KEY}},
         "DeviceInformation": {"QueryResponses": {"DeviceName": "Mac", "PushToken": ANSWERED_TOKEN}},
     }
+    # Not by the API, which would leave this Mac out of some of them.
     for request_type in list(answers)[2:]:
-        ask(url, token, device, request_type, {"Queries": ["DeviceName"]} if "Information" in request_type else {})
+        payload = {"Queries": ["DeviceName"]} if "Information" in request_type else {}
+        queue_command(request_type, payload, channels_of(device), actor=SYSTEM)
     answer = device.idle()
     while answer.body:
         uuid, asked = answer.command_uuid, answer.plist["Command"]["RequestType"]
@@ -136,12 +143,20 @@ def plant(url: str, token: str) -> Wire:
     return device
 
 
-def ask(url: str, token: str, device: Wire, request_type: str, payload: dict) -> None:
+def ask(url: str, token: str, device: Wire, request_type: str, payload: dict) -> int:
+    """Ask the device by the API; return 201, or 400 for what cannot be sent."""
     content = {"request_type": request_type, "payload": payload, "targets": {"udids": [device.keys["UDID"]]}}
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": request_type}
+    content["reason"] = "planting"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers["Idempotency-Key"] = f"{request_type} {len(payload)}"
     request = urllib.request.Request(f"{url}/api/v1/commands/", json.dumps(content).encode(), headers)
-    with urllib.request.urlopen(request, timeout=WAIT_S) as response:
-        assert response.status == 201
+    try:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        told = error.read()
+        assert leaks_in(told) == [] and error.code == 400, told
+        return error.code
 
 
 def challenge_of(url: str) -> str:
@@ -232,7 +247,10 @@ def decoded(text: str) -> str:
 def device_gets_its_token_back(url: str, device: Wire) -> bool:
     answer = device.check_in("GetBootstrapToken")
     kinds = set(EscrowedSecret.objects.filter(is_current=True).values_list("kind", flat=True))
-    return answer.plist == {"BootstrapToken": BOOTSTRAP_TOKEN} and kinds == {"bootstrap_token", "unlock_token"}
+    given = {"bootstrap_token", "unlock_token", "activation_lock_bypass_code"}
+    made = {"lock_pin", "recovery_lock_password"}
+    assert kinds == given | made
+    return answer.plist == {"BootstrapToken": BOOTSTRAP_TOKEN}
 
 
 def test_the_search_finds_a_secret_that_is_in_clear(committed_db):
