@@ -82,6 +82,16 @@ async def answer(device: "PretendDevice", channel: Channel, message: dict) -> tu
     return report | result.keys | {"Status": "Acknowledged"}, result.afterwards
 
 
+def refusal(device: "PretendDevice", channel: Channel, request_type: str) -> Refused | None:
+    """Return the refusal of a command whatever it holds; None if this device takes it on this channel."""
+    try:
+        _find(device, channel, request_type)
+        _check_permission(device, request_type)
+    except Refused as refused:
+        return refused
+    return None
+
+
 async def _run(device: "PretendDevice", channel: Channel, content: dict) -> Answer:
     request_type = content["RequestType"]
     behaviour = _find(device, channel, request_type)

@@ -17,9 +17,11 @@ from simulator import cms
 from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, VISION
 from simulator.facts import on_platform
 
-# Devices by name: platform, and what else is said when they are made (Shared iPads: by their name).
+# Devices by name: platform, and what else is said when they are made (what is
+# shared or unsupervised: by its name).
 CAST = {
     "iphone": (IPHONE, {}),
+    "unsupervised iphone": (IPHONE, {}),
     "ipad": (IPAD, {}),
     "shared ipad": (IPAD, {}),
     "mac": (MAC, {}),
