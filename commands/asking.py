@@ -109,6 +109,8 @@ def carry_out(
     prepared = meaning_of(request_type).prepare(candidates, payload)
     device_of = {candidate.channel_id: candidate.device_id for candidate in candidates}
     with transaction.atomic():
+        if permit is not None:
+            governor.forbid_while_stopped()
         keep_secrets(
             (device_of[channel_id], kind, value) for channel_id, it in prepared.items() for kind, value in it.current
         )

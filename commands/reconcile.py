@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Now
 
+from commands.governor.removals import admit_removals
 from commands.models import QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
 from devices.models import Channel
@@ -124,6 +125,14 @@ UPDATE profiles_itemstatus s
 SET state = 5, attempts = CASE s.state WHEN 5 THEN s.attempts ELSE 0 END, is_stopped = false, next_attempt_at = NULL,
     error = CASE s.state WHEN 5 THEN s.error ELSE '' END, command_id = q.id, updated_at = statement_timestamp()
 FROM commands_queuedcommand q WHERE q.command_id = %s AND s.channel_id = q.channel_id AND s.identifier = %s"""
+
+# The governor lets it go later: it is looked at again, and whoever looks reads why.
+_HELD = """
+UPDATE profiles_itemstatus
+SET state = 5, command_id = NULL, is_stopped = false, error = %s, updated_at = statement_timestamp(),
+    attempts = CASE state WHEN 5 THEN attempts ELSE 0 END,
+    next_attempt_at = statement_timestamp() + interval '10 minutes'
+WHERE channel_id = ANY(%s) AND identifier = %s"""
 
 
 @dataclass(frozen=True)
@@ -254,12 +263,25 @@ def _note_unrendered(version: ProfileVersion, items: list[_Item], error: Espalie
 
 
 def _remove(identifier: str, items: list[_Item]) -> int:
+    """Remove an item; where that takes a device's last network, as many as the governor permits, and the rest later."""
     _replace(items, f"replaced: {identifier} is no longer wanted")
-    channels = Channel.objects.filter(id__in=[item.channel_id for item in items])
+    reason = f"{identifier} not wanted"
+    admitted = admit_removals(identifier, [item.channel_id for item in items], reason=reason)
+    if admitted.held:
+        with connection.cursor() as cursor:
+            cursor.execute(_HELD, [admitted.words, admitted.held, identifier])
+    return sum(
+        _ask_to_remove(identifier, channel_ids, reason, permit)
+        for channel_ids, permit in ((admitted.free, None), (admitted.permitted, admitted.permit))
+        if channel_ids
+    )
+
+
+def _ask_to_remove(identifier: str, channel_ids: list[int], reason: str, permit) -> int:
+    channels = Channel.objects.filter(id__in=channel_ids)
+    payload = {"Identifier": identifier}
     try:
-        command = queue_command(
-            "RemoveProfile", {"Identifier": identifier}, channels, actor=SYSTEM, reason=f"{identifier} not wanted"
-        )
+        command = queue_command("RemoveProfile", payload, channels, actor=SYSTEM, reason=reason, permit=permit)
     except NobodyToAsk:
         return 0
     with connection.cursor() as cursor:

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from apns.certificates import expiry_warning
 from apns.models import PushCertificate
+from commands.governor import HeldAction
 from commands.models import QueuedCommand
 from devices.access import within
-from devices.models import Channel, ChannelContact, Device, Enrollment, Identity, RejectedMessage
+from devices.models import Channel, ChannelContact, Device, Enrollment, Event, Identity, RejectedMessage
 from mdm_project.platforms import SYSTEMS
 
 CHART_DAYS = 30
@@ -205,6 +206,7 @@ def needs_of(user) -> list[Need]:
     """Return what needs a person, worst first, as far as somebody may see it."""
     sources = (
         ("apns.view_pushcertificate", _push_certificates),
+        ("commands.view_heldaction", _destructive),
         ("commands.view_command", _failed_commands),
         ("devices.view_device", _gone_channels),
         ("devices.view_identity", _expiring_identities),
@@ -231,6 +233,23 @@ def _push_certificates(user) -> list[Need]:
             tone = "bad" if warning.is_expired else "attn"
             title = f"{certificate.name} {warning.text}"
             needs.append(Need(tone, "event_busy", title, f"Topic {certificate.topic}", link, "Renew"))
+    return needs
+
+
+def _destructive(user) -> list[Need]:
+    """Return what waits for a second person, and that somebody ran into a limit, which may be a stolen account."""
+    safety = reverse("admin:commands_heldaction_changelist")
+    waiting = HeldAction.objects.visible_to(user).filter(state=HeldAction.State.NEEDS_APPROVAL)
+    needs = [
+        Need("attn", "how_to_reg", f"{held} waits for a second person", f"{held.actor}: {held.reason}", safety, "Show")
+        for held in waiting[:CAUSES]
+    ]
+    refused = Event.objects.visible_to(user).filter(kind="governor_refused", at__gt=timezone.now() - timedelta(days=1))
+    number = refused.count()
+    if number:
+        words = "1 destructive request was" if number == 1 else f"{number:,} destructive requests were"
+        detail = refused.order_by("-id").first().summary
+        needs.append(Need("bad", "gpp_maybe", f"{words} refused within a day", detail, safety, "Show"))
     return needs
 
 

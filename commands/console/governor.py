@@ -162,3 +162,10 @@ def _row(limit: GovernorLimit, actor: Actor) -> dict:
     budget = budget_of(Danger(limit.danger), actor)
     used = budget.used_in_all
     return {"limit": limit, "used": used, "share": min(100, round(100 * used / (limit.in_all or 1)))}
+
+
+def badge(request) -> list[str] | None:
+    """Say on every page of the console that the kill switch is on (the setting ENVIRONMENT of the theme)."""
+    if request.user.is_authenticated and switch.current():
+        return ["Destructive commands are stopped", "danger"]
+    return None

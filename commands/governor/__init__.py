@@ -13,6 +13,7 @@ from commands.governor.admission import (
     Stopped,
     Wish,
     admit,
+    forbid_while_stopped,
 )
 from commands.governor.models import HeldAction
 
@@ -26,6 +27,7 @@ __all__ = [
     "Stopped",
     "Wish",
     "admit",
+    "forbid_while_stopped",
     "held_command",
 ]
 

@@ -23,6 +23,7 @@ from mdm_project.crypto import seal
 from mdm_project.errors import BadRequest, Conflict, EspalierError, Refused
 
 _LOCK = 0x607E4
+_SWITCH_LOCK = 0x607E5
 WINDOW = timedelta(hours=1)
 
 
@@ -112,14 +113,14 @@ def admit(wish: Wish) -> Permit | HeldAction:
         counts[danger] += 1
     refusal = None
     with transaction.atomic():
-        _lock()
+        lock()
         limits = {}
-        for danger, count in counts.items():
+        for danger, devices in counts.items():
             budget = budget_of(danger, wish.actor)
             limits[danger] = budget.limit
-            refusal = refusal or _refusal(budget, danger, count)
+            refusal = refusal or _refusal(budget, danger, devices)
         if refusal is None:
-            _count(wish, counts)
+            count(counts, request_type=wish.request_type, actor=wish.actor, reason=wish.reason)
             worst = _strictest(limits.values(), number)
             if worst is not None:
                 return _hold(wish, worst, number)
@@ -136,7 +137,24 @@ def _check_stopped() -> None:
         raise Stopped(f"{switch.stopped_by} stopped all destructive commands at {since}: {switch.reason}")
 
 
-def _lock() -> None:
+def forbid_while_stopped() -> None:
+    """Keep the kill switch from being thrown until this transaction ends; raises Stopped if it is on.
+
+    What is queued in this transaction is either refused here or found, and cancelled, by whoever throws the switch.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_SWITCH_LOCK])
+    _check_stopped()
+
+
+def lock_switch() -> None:
+    """Wait for those who queue something destructive at this moment, and keep others out until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SWITCH_LOCK])
+
+
+def lock() -> None:
+    """Let nobody else count permits until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
@@ -183,18 +201,19 @@ def _person(actor: Actor) -> str:
     return actor.user.get_username() if actor.user else actor.name
 
 
-def _count(wish: Wish, counts: dict[Danger, int]) -> None:
+def count(counts: dict[Danger, int], *, request_type: str, actor: Actor, reason: str) -> None:
+    """Write down how many devices somebody was permitted, by danger."""
     PermitRow.objects.bulk_create(
         PermitRow(
             danger=danger,
-            devices=count,
-            user=wish.actor.user,
-            person=_person(wish.actor),
-            actor=wish.actor.name[:200],
-            request_type=wish.request_type,
-            reason=wish.reason,
+            devices=devices,
+            user=actor.user,
+            person=_person(actor),
+            actor=actor.name[:200],
+            request_type=request_type,
+            reason=reason,
         )  # fmt: skip
-        for danger, count in counts.items()
+        for danger, devices in counts.items()
     )
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from commands.applicability import candidates_of, split
-from commands.governor.admission import GovernorRefused, Permit
+from commands.governor.admission import GovernorRefused, Permit, Stopped
 from commands.governor.models import HeldAction, KillSwitch
 from commands.meanings import Danger
 from devices.models import Channel
@@ -91,6 +91,8 @@ def _release(pk: int) -> None:
         try:
             with transaction.atomic():
                 row.command = _carry_out(row)
+        except Stopped:
+            return  # it waits on, until somebody lets it
         except EspalierError as error:
             _finish(row, State.FAILED, error.detail)
             record_event("destructive_failed", f"{row} of {row.actor}: {error.detail}", held_id=row.pk)

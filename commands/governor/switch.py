@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from commands.governor.admission import GovernorRefused, ReasonRequired
+from commands.governor.admission import GovernorRefused, ReasonRequired, lock_switch
 from commands.governor.models import KillSwitch
 from commands.models import QueuedCommand
 from devices.timeline import Actor, record_event
@@ -23,6 +23,7 @@ def stop(*, actor: Actor, reason: str) -> int:
     if not reason.strip():
         raise ReasonRequired("stopping needs a reason", fields={"reason": "is needed"})
     with transaction.atomic():
+        lock_switch()
         try:
             with transaction.atomic():
                 KillSwitch.objects.create(stopped_by=actor.name[:200], reason=reason.strip())

@@ -6,19 +6,25 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
+from commands import governor
 from commands.asking import ask
 from commands.governor import ConfirmationRequired, HeldAction, LimitReached, ReasonRequired, Stopped, holding, limits
 from commands.governor import switch as kill_switch
 from commands.governor.models import GovernorLimit, PermitRow
 from commands.models import Command, QueuedCommand
 from commands.queue import DangerWithoutPermit, queue_command
+from commands.reconcile import reconcile
 from devices.models import Channel, Event, InstalledProfile
 from devices.timeline import SYSTEM, Actor
+from profiles.desired import recompute_desired
+from profiles.models import ItemStatus
 from tests import factories
 from tests.api.client import Caller
+from tests.profiles.assigned import assign, fill, make_channels, make_group, make_profile
 
 SAFETY = "/console/commands/heldaction/"
 
@@ -261,3 +267,73 @@ def test_one_stolen_session_and_token_do_not_erase_a_thousand_devices(client, db
     reached = QueuedCommand.objects.filter(command__request_type__iexact="erasedevice")
     assert reached.count() == 10
     assert Event.objects.filter(kind="governor_refused").exists()
+
+
+@pytest.mark.django_db
+def test_the_reconciler_takes_the_last_network_only_within_the_limit_and_not_while_stopped():
+    channels = make_channels(4)
+    group = make_group(*channels)
+    profile = make_profile()
+    assign(profile, group)
+    recompute_desired()
+    reconcile()
+    ItemStatus.objects.update(state=ItemStatus.State.VERIFIED, command_id=None)
+    QueuedCommand.objects.all().delete()
+    for channel in channels[:3]:
+        list_profile(channel, profile.identifier, "com.apple.wifi.managed")
+    GovernorLimit.objects.filter(danger="network").update(per_person=2)
+    kill_switch.stop(actor=Actor.staff(staff()), reason="strange")
+    fill(group)
+    recompute_desired()
+    assert reconcile() == 1, "the one that keeps its network"
+    assert ItemStatus.objects.filter(error__contains="strange").count() == 3
+    kill_switch.resume(actor=Actor.staff(staff("other")), reason="fine")
+    ItemStatus.objects.exclude(next_attempt_at=None).update(next_attempt_at=timezone.now())
+    assert reconcile() == 2
+    assert QueuedCommand.objects.filter(command__is_destructive=True).count() == 2
+    held = ItemStatus.objects.get(error__contains="held by the governor")
+    assert (held.state, reconcile()) == (ItemStatus.State.REMOVING, 0)
+    PermitRow.objects.update(at=timezone.now() - timedelta(hours=2))
+    ItemStatus.objects.exclude(next_attempt_at=None).update(next_attempt_at=timezone.now())
+    assert reconcile() == 1
+
+
+@pytest.mark.django_db
+def test_what_was_permitted_before_the_switch_is_not_queued_after_it(monkeypatch):
+    """The permit is counted in one transaction and the command queued in the next: the switch may come between."""
+    user = staff()
+    admit = governor.admit
+
+    def admit_then_stop(wish):
+        permit = admit(wish)
+        kill_switch.stop(actor=Actor.staff(user), reason="just now")
+        return permit
+
+    monkeypatch.setattr(governor, "admit", admit_then_stop)
+    with pytest.raises(Stopped, match="just now"):
+        erase(fleet(1), user)
+    assert not QueuedCommand.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_switch_can_be_thrown_from_the_command_line(capsys):
+    erase(fleet(1), staff())
+    call_command("stop_destructive", "stolen", "laptop")
+    assert "1 waiting" in capsys.readouterr().out
+    assert kill_switch.current().reason == "stolen laptop"
+    assert not QueuedCommand.objects.waiting().exists()
+
+
+def test_every_page_says_that_they_are_stopped_and_the_dashboard_who_is_waited_for(client, db):
+    user, other = staff(), staff("other")
+    client.force_login(other)
+    assert "Destructive commands are stopped" not in client.get("/console/devices/device/").content.decode()
+    erase(fleet(6), user, confirmed=6)
+    assert "EraseDevice for 6 devices waits for a second person" in client.get("/console/").content.decode()
+    for _ in range(2):
+        with pytest.raises(LimitReached):
+            erase(fleet(11), user, confirmed=11)
+    assert "2 destructive requests were refused" in client.get("/console/").content.decode()
+    kill_switch.stop(actor=Actor.staff(user), reason="strange")
+    for address in ("/console/", "/console/devices/device/", "/console/commands/command/", SAFETY):
+        assert "Destructive commands are stopped" in client.get(address).content.decode()
