@@ -26,7 +26,7 @@ class SecretSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class RevealSerializer(serializers.Serializer):
+class RevealSecretSerializer(serializers.Serializer):
     reason = serializers.CharField(max_length=1000)
 
 
@@ -54,9 +54,9 @@ class DeviceSecrets(ApiView, ListAPIView):
 class RevealSecret(ApiView):
     access = {"POST": Access(Scope.WRITE, ("devices.reveal_secret", VIEW))}
     queryset = EscrowedSecret.objects.all()
-    serializer_class = RevealSerializer
+    serializer_class = RevealSecretSerializer
 
-    @extend_schema(summary="Reveal a secret", request=RevealSerializer, responses=RevealedSerializer)
+    @extend_schema(summary="Reveal a secret", request=RevealSecretSerializer, responses=RevealedSerializer)
     def post(self, request, pk, secret):
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)

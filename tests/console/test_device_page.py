@@ -43,7 +43,7 @@ def test_an_unknown_device_or_tab_is_not_found(console):
     device = factories.make_device()
     assert console.get(f"{DEVICES}999999/change/").status_code == 404
     assert console.get(f"{DEVICES}nonsense/change/").status_code == 404
-    assert console.get(page_of(device), {"tab": "secrets"}).status_code == 404
+    assert console.get(page_of(device), {"tab": "nonsense"}).status_code == 404
 
 
 def live(client, device: Device, version: str = ""):
