@@ -40,6 +40,8 @@ class LimitForm(forms.Form):
 class GovernorAdmin(ReadOnlyAdmin):
     """The list of held actions gives way to the page of the governor."""
 
+    empty_title = "Nothing waits"
+
     def get_queryset(self, request):
         return HeldAction.objects.visible_to(request.user)
 
