@@ -115,6 +115,7 @@ COLORS = {
 UNFOLD = {
     "LOGIN": {"form": "mdm_project.sign_in.LimitedAuthenticationForm"},
     "SITE_TITLE": "Espalier",
+    "ENVIRONMENT": "commands.console.governor.badge",
     "SITE_HEADER": "Espalier",
     "SITE_URL": None,
     "SITE_ICON": {"light": _file("console/logo.svg"), "dark": _file("console/logo-dark.svg")},
