@@ -16,6 +16,7 @@ from commands.answers import answer_of, error_words
 from commands.asking import ask_again
 from commands.console.compose import ComposePages
 from commands.console.governor import GovernorAdmin  # noqa: F401 (registers it)
+from commands.console.workflows import WorkflowAdmin  # noqa: F401 (registers it)
 from commands.models import Command, QueuedCommand, Report
 from commands.overview import outcome_context
 from commands.progress import progress

@@ -324,6 +324,6 @@ def _from_plist(text: str):
 
 
 ASKING = (DeviceInformation, SecurityInfo, InstalledApplicationList, ProfileList, CertificateList, AvailableOSUpdates)
-CHANGING = (InstallProfile, RestartDevice, ShutDownDevice, DeviceLock)
-DANGEROUS = (RemoveProfile, ClearPasscode, EraseDevice, AnyCommand)
+CHANGING = (ClearPasscode, InstallProfile, RestartDevice, ShutDownDevice, DeviceLock)
+DANGEROUS = (RemoveProfile, EraseDevice, AnyCommand)
 FORMS = {form.__name__: form for form in (*ASKING, *CHANGING, *DANGEROUS)}

@@ -31,6 +31,7 @@ NAVIGATION = [
             _item("Groups", "category", "devices_group_changelist", "devices.view_group"),
             _item("Profiles", "tune", "profiles_profile_changelist", "profiles.view_profile"),
             _item("Commands", "terminal", "commands_command_changelist", "commands.view_command"),
+            _item("Workflows", "account_tree", "commands_workflow_changelist", "commands.view_workflow"),
             _item(
                 "Enrollment",
                 "add_to_home_screen",

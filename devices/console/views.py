@@ -92,6 +92,7 @@ class DevicePages(ConfigurationPages):
             "may_send": request.user.has_perm(sending.MAY_SEND),
             "may_cancel": request.user.has_perm("commands.change_command"),
             "may_change": self.has_change_permission(request),
+            "may_start": request.user.has_perm("commands.add_workflow"),
             "may_reveal": request.user.has_perm("devices.reveal_secret"),
             "may_see_location": request.user.has_perm("devices.view_location"),
             "dangerous": sending.choices(candidate, only=sending.DANGEROUS),

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from apns import api as apns
 from commands import api as commands
 from commands import governor_api as governor
+from commands import workflow_api as workflows
 from devices import api as devices
 from devices import group_api as groups
 from devices import secret_api
@@ -63,6 +64,11 @@ urlpatterns = [
     path("commands/<int:pk>/results/", commands.CommandResults.as_view(), name="api-command-results"),
     path("commands/<int:pk>/retry/", commands.RetryCommand.as_view(), name="api-command-retry"),
     path("commands/<int:pk>/cancel/", commands.CancelCommand.as_view(), name="api-command-cancel"),
+    path("workflows/", workflows.WorkflowList.as_view(), name="api-workflows"),
+    path("workflows/kinds/", workflows.WorkflowKinds.as_view(), name="api-workflow-kinds"),
+    path("workflows/<int:pk>/", workflows.WorkflowDetail.as_view(), name="api-workflow"),
+    path("workflows/<int:pk>/end/", workflows.WorkflowEnd.as_view(act="end"), name="api-workflow-end"),
+    path("workflows/<int:pk>/cancel/", workflows.WorkflowEnd.as_view(), name="api-workflow-cancel"),
     path("governor/", governor.Governor.as_view(), name="api-governor"),
     path("governor/stop/", governor.StopDestructive.as_view(), name="api-governor-stop"),
     path("governor/resume/", governor.ResumeDestructive.as_view(), name="api-governor-resume"),

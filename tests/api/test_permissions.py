@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
 
 from commands.models import QueuedCommand
+from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
 from devices.models import CustomAttribute, Group
 from devices.timeline import SYSTEM
@@ -25,6 +26,8 @@ from tests.api.client import ROOT, Caller
 
 GROUP, ATTRIBUTE = "devices.view_group", "devices.view_customattribute"
 TEST, DECLARATION = "com.apple.configuration.management.test", "profiles.view_declaration"
+WORKFLOW = "commands.view_workflow"
+START = (WORKFLOW, "devices.view_device", "commands.add_command")
 HELD = "commands.view_heldaction"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
@@ -113,6 +116,12 @@ TABLE = [
     ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
     ("devices/{device}/secrets/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/secrets/{secret}/reveal/", "POST", "write", (DEVICE, "devices.reveal_secret"), 200),
+    ("workflows/", "GET", "read", (WORKFLOW,), 200),
+    ("workflows/", "POST", "commands", (*START, "commands.add_workflow"), 201),
+    ("workflows/kinds/", "GET", "read", (WORKFLOW,), 200),
+    ("workflows/{workflow}/", "GET", "read", (WORKFLOW, DEVICE), 200),
+    ("workflows/{workflow}/end/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 409),
+    ("workflows/{workflow}/cancel/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 200),
     ("declarations/", "GET", "read", (DECLARATION,), 200),
     ("declarations/", "POST", "write", (DECLARATION, "profiles.add_declaration"), 201),
     ("declarations/{declaration}/", "GET", "read", (DECLARATION,), 200),
@@ -132,6 +141,7 @@ TABLE = [
 ]
 # What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
+    "workflows/": lambda ids: {"kind": "refresh_everything", "device_id": ids["other"]},
     "devices/{device}/secrets/{secret}/reveal/": {"reason": "locked out"},
     "governor/stop/": {"reason": "strange"},
     "governor/resume/": {"reason": "fine"},
@@ -193,6 +203,8 @@ def make_addresses() -> dict:
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "secret": keep_secret(queued.channel.device_id, "lock_pin", b"123456").pk,
+        "workflow": start_workflow("refresh_everything", queued.channel.device, {}, actor=SYSTEM).pk,
+        "other": factories.make_channel().device_id,
         "held": factories.make_held().pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,

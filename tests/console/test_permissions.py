@@ -10,6 +10,7 @@ from apns.models import PushCertificateRequest
 from commands.governor.limits import change_limit
 from commands.governor.models import GovernorLimit, LimitChange
 from commands.models import QueuedCommand
+from commands.workflows.services import start_workflow
 from devices.attributes import define_attribute
 from devices.escrow import keep_secret
 from devices.groups import create_group
@@ -68,6 +69,13 @@ TABLE = [
     ("commands_heldaction_limit", ("limit",), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_heldaction_limit", ("limit",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("commands_heldaction_withdraw", ("limit_change",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("commands_workflow_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflow_change", ("workflow",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflow_choose", ("device",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflow_start", ("device", "=refresh_everything"), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflow_start", ("device", "=refresh_everything"), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflow_end", ("workflow",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflow_cancel", ("workflow",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("commands_command_target", ("queued",), "GET", (SIGN_IN, NONE, YES, YES, YES)),
     ("commands_command_cancel_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_retry_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
@@ -216,6 +224,7 @@ def make_rows() -> dict:
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
         "secret": keep_secret(channel.device_id, "lock_pin", b"123456").pk,
+        "workflow": start_workflow("refresh_everything", channel.device, {}, actor=SYSTEM).pk,
         "held": factories.make_held().pk, "limit": limit.pk, "limit_change": change_of_limit(limit).pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": define_attribute("cost", actor=SYSTEM).pk,
