@@ -104,7 +104,8 @@ def _candidate(row: dict, secrets: dict[int, set[str]], information: dict[int, d
 
 
 def _is_shared(platform: str, told: dict) -> bool | None:
-    return told.get("IsMultiUser") if platform == "ipados" else None
+    """An iPhone is never shared; of an iPad it is known once it has told."""
+    return told.get("IsMultiUser") if platform == "ipados" else False if platform == "ios" else None
 
 
 def refusal_of(request_type: str, candidate: Candidate, payload: dict | None = None) -> str:

@@ -164,11 +164,6 @@ def test_the_tables_name_commands_of_the_catalogue_only():
     assert len(REQUEST_TYPES) > 60
 
 
-# Offered to iPhones although they are for Shared iPads only: to commands.applicability it is unknown whether an iPhone
-# is shared. To be emptied with that.
-OFFERED_TO_IPHONES = {"DeleteUser", "UserList", "LogOutUser"}
-
-
 @pytest.mark.parametrize("name", [name for name in CAST if not name.startswith("spare")])
 def test_the_server_and_the_device_agree_on_which_commands_it_can_take(cast, name):
     """Two readings of Apple's schema, made apart: what is offered is taken, and what is refused would be, too."""
@@ -180,8 +175,6 @@ def test_the_server_and_the_device_agree_on_which_commands_it_can_take(cast, nam
         for entry in catalogue.commands():
             by_device = answers.refusal(device, channel, entry.type)
             by_schema = reasons(entry, candidate)
-            if "iphone" in name and entry.type in OFFERED_TO_IPHONES:
-                continue
             is_offered = not refusal_of(entry.type, candidate)
             if (is_offered and by_device) or (by_schema and not by_device):
                 disagreements.append((entry.type, channel.user_short_name, by_schema, str(by_device)))
