@@ -11,4 +11,5 @@ class CommandsConfig(AppConfig):
     def ready(self):
         import_module("commands.schedule")
         import_module("commands.profile_results")
+        import_module("commands.rerendering")
         import_module("commands.meanings").load_all()

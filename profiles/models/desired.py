@@ -44,6 +44,9 @@ class ItemStatus(models.Model):
         ProfileVersion, null=True, on_delete=models.SET_NULL, related_name="+", help_text="last sent"
     )
     uuid = models.TextField(blank=True, help_text="PayloadUUID last sent; the device's list proves it")
+    rendered_digest = models.BinaryField(
+        null=True, editable=False, help_text="SHA-256 of what was sent, where it has variables"
+    )
     state = models.PositiveSmallIntegerField(choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
