@@ -29,6 +29,7 @@ PLANNING = Access(Scope.WRITE, (VIEW_PROFILE, VIEW_DEVICE))
 # What it takes to apply a plan is what it takes to make the change without one.
 NEEDED = {
     "publish": "profiles.add_profileversion",
+    "roll_back": "profiles.add_profileversion",
     "create_assignment": "profiles.add_assignment",
     "change_assignment": CHANGE,
     "delete_assignment": "profiles.delete_assignment",
@@ -319,7 +320,7 @@ class ProfilePlan(PlanList):
     def post(self, request, pk):
         profile = get_object_or_404(Profile.objects.visible_to(request.user).only("id"), pk=pk)
         change = {"kind": "publish"} | _change(request)
-        if change["kind"] in ("publish", "create_assignment", "remove_profile"):
+        if change["kind"] in ("publish", "roll_back", "create_assignment", "remove_profile"):
             change["profile"] = profile.pk
         elif not profile.assignments.filter(pk=_id_in(change, "assignment")).exists():
             raise serializers.ValidationError({"assignment": "is not an assignment of this profile"})

@@ -63,6 +63,14 @@ def _publish(change: dict, actor: Actor) -> set[int]:
     return {profile.pk}
 
 
+def _roll_back(change: dict, actor: Actor) -> set[int]:
+    profile = _find(Profile, change["profile"], "profile")
+    if not _is_id(change["number"]):
+        raise BadRequest("number is the number of a version", fields={"number": "a version's number"})
+    versions.roll_back(profile, change["number"], actor, change.get("note", ""))
+    return {profile.pk}
+
+
 def _create_assignment(change: dict, actor: Actor) -> set[int]:
     profile = _find(Profile, change["profile"], "profile")
     fields = fields_of({name: change[name] for name in _FIELDS & set(change)}, profile)
@@ -119,6 +127,7 @@ def _remove_profile(change: dict, actor: Actor) -> set[int]:
 
 _KINDS: dict[str, tuple[frozenset, frozenset, Callable[[dict, Actor], set[int]]]] = {
     "publish": (frozenset({"profile"}), frozenset({"note", "revision"}), _publish),
+    "roll_back": (frozenset({"profile", "number"}), frozenset({"note"}), _roll_back),
     "create_assignment": (frozenset({"profile", "include"}), _FIELDS - {"include"}, _create_assignment),
     "change_assignment": (frozenset({"assignment", "fields"}), frozenset(), _change_assignment),
     "delete_assignment": (frozenset({"assignment"}), frozenset(), _delete_assignment),

@@ -7,6 +7,7 @@ that was shown. There is no second way of working it out that could differ.
 A change is a dictionary of JSON with ``kind``:
 
     publish             profile, note?, revision? (of the draft; the one at hand when it was shown)
+    roll_back           profile, number (of an earlier version), note?
     create_assignment   profile, include, exclude?, version? (its number), priority?, stages?, stage_hours?, ...
     change_assignment   assignment, fields: {any of the above}
     delete_assignment   assignment

@@ -14,13 +14,14 @@ from profiles.console.access import require
 from profiles.lint import Finding, Level, channels_for, lint, scope_of_channels
 from profiles.models import Assignment, Plan, Profile
 from profiles.plan import StalePlan, apply_plan, plan
-from profiles.versions import latest_version
+from profiles.versions import latest_version, version_of
 
 VIEW_DEVICE = "devices.view_device"
 # What fixes a change to the moment it was planned at; a new plan has its own.
 OF_THE_MOMENT = ("id", "revision")
 TITLES = {
     "publish": "Publish “{profile}”",
+    "roll_back": "Go back to an earlier version of “{profile}”",
     "create_assignment": "Assign “{profile}”",
     "change_assignment": "Change an assignment of “{profile}”",
     "delete_assignment": "End an assignment of “{profile}”",
@@ -33,6 +34,7 @@ STEPS = {
     "resume": "Resume the rollout of “{profile}”",
     "roll_back": "Roll back “{profile}”",
 }
+_BACK = {"publish": "change", "roll_back": "versions"}
 KINDS = {
     "gains": Status("Gains", "ok", "add_circle"),
     "changes": Status("Changes", "info", "change_circle"),
@@ -117,7 +119,7 @@ class PlanPages:
     def _back(self, row: Plan) -> str:
         profile = _profile_of(row)
         if profile is not None:
-            return self.route("change" if row.change["kind"] == "publish" else "assignments", profile.pk)
+            return self.route(_BACK.get(row.change["kind"], "assignments"), profile.pk)
         try:
             return reverse("admin:devices_group_change", args=[row.change["group"]])
         except (NoReverseMatch, KeyError):
@@ -130,6 +132,8 @@ def findings_of(change: dict, profile: Profile | None) -> list[Finding]:
         return []
     if change["kind"] == "publish":
         found = lint(profile.draft, profile)
+    elif change["kind"] == "roll_back":
+        found = lint(version_of(profile, change["number"]).content, profile)
     elif change["kind"] in ("create_assignment", "change_assignment"):
         found = _findings_of_assignment(change, profile)
     else:

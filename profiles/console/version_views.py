@@ -118,11 +118,12 @@ class VersionPages:
             raise Http404(error.detail) from error
         latest = latest_version(profile)
         form, address = NoteForm(submitted(request)[0]), self.route("versions", profile.pk)
+        is_planned = request.user.has_perm(VIEW_DEVICE) and profile.assignments.filter(is_enabled=True).exists()
         context = {
             "title": f"Go back to version {number}?",
             "form": form,
             "back": address,
-            "button": "Go back",
+            "button": "Show the plan" if is_planned else "Go back",
             "profile": profile,
             "latest": latest,
             "is_roll_back": True,
@@ -130,6 +131,10 @@ class VersionPages:
         }
         if request.method == "POST" and form.is_valid():
             try:
+                if is_planned:
+                    note = form.cleaned_data["note"]
+                    change = {"kind": "roll_back", "profile": profile.pk, "number": number, "note": note}
+                    return self.show_plan(request, change)
                 version = roll_back(profile, number, Actor.staff(request.user), form.cleaned_data["note"])
                 message = f"Version {number} is published again, as version {version.number}."
                 return self.done(request, message, address, reload=True)

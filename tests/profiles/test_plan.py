@@ -282,3 +282,20 @@ def test_set_members_by_hand_makes_a_plan_for_the_same_members_one_that_does_not
     outbox.drain()
     with pytest.raises(StalePlan):
         apply_plan(row.token, actor=SYSTEM)
+
+
+def test_going_back_to_a_version_is_planned_applied_and_stale_when_another_was_published(profile):
+    one, two = make_channels(2)
+    assign(profile, make_group(one, two))
+    publish_text(profile, "two")
+    recompute_desired()
+    row = shown({"kind": "roll_back", "profile": profile.pk, "number": 1})
+    assert row.summary["counts"] == {"gains": 0, "loses": 0, "changes": 2}
+    assert profile.versions.count() == 2, "nothing was published by looking"
+    apply_plan(row.token, actor=SYSTEM)
+    assert wanted() == {one.pk: 3, two.pk: 3}
+    assert profile.versions.get(number=3).content == profile.versions.get(number=1).content
+    stale = shown({"kind": "roll_back", "profile": profile.pk, "number": 2})
+    publish_text(profile, "four")
+    with pytest.raises(StalePlan):
+        apply_plan(stale.token, actor=SYSTEM)
