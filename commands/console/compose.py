@@ -23,10 +23,25 @@ from mdm_project.errors import BadRequest, EspalierError
 from profiles import catalogue
 from profiles.catalogue import UnknownEntry
 from profiles.console.badges import systems_of
-from profiles.console.entry_pages import by_purpose, panel_of, part_answer, preview_answer, upload_answer
+from profiles.console.entry_pages import panel_of, part_answer, preview_answer, upload_answer
 from profiles.console.keys_form import EntryForm
 
 MAY_SEND = "commands.add_command"
+# What commands are for, by how their slugs begin; the first that fits.
+PURPOSES = (
+    ("Lost devices", "location_searching", ("device-lostmode",)),
+    ("Locks and passcodes", "lock", ("device-lock", "passcode", "device-activationlock", "device-restrictions-clear",
+                                     "rotate-file-vault", "set-auto-admin", "user-unlock")),
+    ("The device", "restart_alt", ("device-erase", "device-restart", "device-shutdown", "device-configured",
+                                   "device-esim", "settings", "lom-", "remotedesktop", "mirroring")),
+    ("Ask", "info", ("information", "certificate", "device-restrictions", "profile-list", "profile-provisioning-list",
+                     "application-installed", "application-managed-list", "user-list", "application-extensions")),
+    ("Profiles and declarations", "description", ("profile", "declarativemanagement")),
+    ("Apps and books", "apps", ("application", "managed", "media")),
+    ("Users", "person", ("user", "account")),
+    ("Updates", "system_update", ("system-update",)),
+    ("Others", "terminal", ("",)),
+)  # fmt: skip
 
 
 class TargetForm(forms.Form):
@@ -224,14 +239,21 @@ def _refusal(request_type: str, device: Device | None) -> str:
 
 
 def _choices(device: Device | None) -> list[tuple[str, str, list]]:
-    """Return (purpose, icon, [(entry, systems, refusal)]) in the order of the catalogue's purposes."""
+    """Return (purpose, icon, [(entry, systems, refusal)]), what the device cannot take last."""
     candidates = candidates_of(Channel.objects.filter(device=device).reachable()) if device else []
     entries = []
     for entry in catalogue.commands():
         reasons = [refusal_of(entry.type, candidate) for candidate in candidates]
         refusal = reasons[0] if reasons and all(reasons) else ""
         entries.append((entry, ", ".join(systems_of(entry.support)), refusal))
-    return by_purpose(entries, lambda each: (bool(each[2]), each[0].label.lower()))
+    found: dict[str, list] = {title: [] for title, _icon, _beginnings in PURPOSES}
+    for each in sorted(entries, key=lambda each: (bool(each[2]), each[0].label.lower())):
+        found[_purpose(each[0].slug)].append(each)
+    return [(title, icon, found[title]) for title, icon, _beginnings in PURPOSES if found[title]]
+
+
+def _purpose(slug: str) -> str:
+    return next(title for title, _icon, beginnings in PURPOSES if slug.startswith(beginnings))
 
 
 def _preview_url(slug: str) -> str:
