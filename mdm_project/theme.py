@@ -27,6 +27,12 @@ NAVIGATION = [
     {
         "items": [
             {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index")},
+            {
+                "title": "Helpdesk",
+                "icon": "support_agent",
+                "link": reverse_lazy("helpdesk"),
+                "permission": _may("devices.view_device"),
+            },
             _item("Devices", "devices", "devices_device_changelist", "devices.view_device"),
             _item("Groups", "category", "devices_group_changelist", "devices.view_group"),
             _item("Profiles", "tune", "profiles_profile_changelist", "profiles.view_profile"),

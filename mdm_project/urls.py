@@ -10,6 +10,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("console/", admin.site.urls),
     path("api/v1/", include("mdm_project.api.urls")),
+    path("", include("devices.helpdesk.urls")),
     path("", include("enrollment.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -31,6 +31,7 @@ INTERFACES = frozenset(
         "assignment_api",
         "declaration_api",
         "governor_api",
+        "helpdesk",
         "workflow_api",
         "secret_api",
         "insight_api",
