@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CommandsConfig(AppConfig):
@@ -13,3 +14,4 @@ class CommandsConfig(AppConfig):
         import_module("commands.profile_results")
         import_module("commands.rerendering")
         import_module("commands.meanings").load_all()
+        post_migrate.connect(import_module("commands.governor.defaults").ensure_limits, sender=self)

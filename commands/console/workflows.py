@@ -190,6 +190,8 @@ class WorkflowAdmin(ReadOnlyAdmin):
         return self.dialog(request, "console/dialog_form.html", context)
 
     def end_view(self, request, pk):
+        if not request.user.has_perm("commands.change_workflow"):
+            raise PermissionDenied
         return self._finish(request, pk, end_workflow, definition_of(self._workflow(request, pk).kind).end_title)
 
     def cancel_view(self, request, pk):

@@ -179,6 +179,7 @@ IDS = [
     f"{method} {name}{''.join(part for part in arguments if part[0] == '=')}" for name, arguments, method, _ in TABLE
 ]
 BODIES = {
+    "commands_workflow_cancel": {"reason": "not needed"},
     "devices_device_reveal": {"reason": "locked out"},
     "commands_heldaction_stop": {"reason": "strange"},
     "commands_heldaction_limit": {"reason": "careful", "per_person": 1, "in_all": 2, "delay_minutes": 5},
