@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from commands.models import QueuedCommand
 from devices.access import within
+from devices.access_admin import AccessLimitAdmin  # noqa: F401 (registers it)
 from devices.console import page
 from devices.console.bulk import BulkActions
 from devices.console.filters import (

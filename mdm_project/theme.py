@@ -84,6 +84,7 @@ NAVIGATION = [
             ),
             _item("Staff", "manage_accounts", "mdm_project_user_changelist", "mdm_project.view_user"),
             _item("Roles", "groups", "auth_group_changelist", "auth.view_group"),
+            _item("Access limits", "visibility", "devices_accesslimit_changelist", "devices.view_accesslimit"),
             _item("API tokens", "key", "mdm_project_apitoken_changelist", "mdm_project.view_apitoken"),
             _item("Sign-ins", "login", "mdm_project_signin_changelist", "mdm_project.view_signin"),
         ],

@@ -30,6 +30,7 @@ INTERFACES = frozenset(
         "api",
         "assignment_api",
         "declaration_api",
+        "access_admin",
         "governor_api",
         "helpdesk",
         "workflow_api",

@@ -81,6 +81,8 @@ TABLE = [
     ("commands_command_retry_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("devices_person_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_person_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_accesslimit_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_accesslimit_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_event_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_event_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_event_jsonl", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
