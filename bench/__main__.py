@@ -5,6 +5,7 @@ import signal
 import sys
 
 from bench.faults import faults
+from bench.insight import groups, helpdesk
 from bench.pushes import pushes
 from bench.run import Options, Run, emit, keep_output_for_results, machine, note
 from bench.stage import Stage, StageError
@@ -19,6 +20,8 @@ BENCHMARKS = {
     "enqueue": enqueue,
     "pushes": pushes,
     "interpretation": interpretation,
+    "groups": groups,
+    "helpdesk": helpdesk,
     "faults": faults,
 }
 

@@ -27,6 +27,7 @@ class Options:
     enrollments: int = 600
     enqueue_devices: int = 10_000
     pushes: int = 10_000
+    helpdesk_devices: int = 50_000
     fault_commands: int = 10
     fault_think_s: float = 0.0
 

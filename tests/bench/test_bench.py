@@ -10,9 +10,9 @@ import pytest
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 TINY = {
     "devices": 6, "seconds": 0.2, "rounds": 1, "connections": 4, "web-workers": 1, "enrollments": 3,
-    "enqueue-devices": 20, "pushes": 20,
+    "enqueue-devices": 20, "pushes": 20, "helpdesk-devices": 30,
 }  # fmt: skip
-NAMES = ("loadgen", "idle", "cycle", "enrollment", "enqueue", "pushes", "interpretation")
+NAMES = ("loadgen", "idle", "cycle", "enrollment", "enqueue", "pushes", "interpretation", "groups", "helpdesk")
 COMMANDS = 6 * 5
 
 
@@ -86,3 +86,10 @@ def test_every_report_is_interpreted_without_a_problem(results):
     for line in results["interpretation"]:
         assert line["reports"] == COMMANDS
         assert line["waiting_in_database"] == line["problems_in_database"] == 0
+
+
+def test_groups_plans_and_the_helpdesk_are_measured_over_all_devices(results):
+    (group,), (plan,) = results["smart_group"], results["plan"]
+    assert group["members"] == plan["gains"] == 20
+    assert all(line["devices"] >= 30 for line in results["helpdesk_search"])
+    assert results["device_page"][0]["seconds"] > 0
