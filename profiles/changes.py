@@ -15,6 +15,7 @@ from profiles import assigning, rollout, versions
 from profiles.desired import profiles_assigned_by
 from profiles.errors import StaleRevision
 from profiles.models import Assignment, Profile
+from profiles.reach import require_assignment_within
 
 _FIELDS = frozenset(assigning.CHANGEABLE)
 _STEPS = {"advance": rollout.advance, "resume": rollout.resume, "roll_back": rollout.roll_back}
@@ -90,6 +91,7 @@ def _change_assignment(change: dict, actor: Actor) -> set[int]:
 
 def _delete_assignment(change: dict, actor: Actor) -> set[int]:
     assignment = _assignment(change)
+    require_assignment_within(assignment, actor)
     Assignment.objects.filter(pk=assignment.pk).update(is_enabled=False)
     return {assignment.profile_id}
 

@@ -83,8 +83,7 @@ def kinds_of(device: Device) -> list[tuple[str, str]]:
 def exports(device: Device, query) -> dict[str, str]:
     """Return the addresses that download the events of a device, filtered as the page is."""
     asked = {"device": device.pk} | {name: query[name] for name in ("q", "kind", "actor") if query.get(name)}
-    if query.get("from"):
-        asked["at__gte"] = query["from"]
+    asked |= {f"at_{end}": query[end] for end in ("from", "to") if query.get(end)}
     return {
         "csv": f"{reverse('admin:devices_event_csv')}?{urlencode(asked)}",
         "jsonl": f"{reverse('admin:devices_event_jsonl')}?{urlencode(asked)}",
