@@ -97,8 +97,8 @@ def _words_of_state(status: ItemStatus, wanted: DesiredItem, queued, channel: Ch
         case State.VERIFIED:
             return Words("verified", f"the device's list shows it since {_moment(status.updated_at)}")
         case State.FAILED:
-            return Words("failed", f"{status.error}; {_held_back(wanted) or _next_attempt(status)}")
-    told = status.error or "to be sent again"
+            return Words("failed", f"{_said(status)}; {_held_back(wanted) or _next_attempt(status)}")
+    told = _said(status) or "to be sent again"
     return Words("pending", f"{told}; {_held_back(wanted) or _next_attempt(status)}")
 
 
@@ -110,15 +110,15 @@ def _words_of_unwanted(status: ItemStatus, queued, channel: Channel) -> Words:
     if status.command_id:
         return _words_of_command("removing", status, queued, channel)
     if status.is_stopped:
-        return Words("failed", f"{status.error}; {_next_attempt(status)}")
+        return Words("failed", f"{_said(status)}; {_next_attempt(status)}")
     if status.next_attempt_at:
-        return Words("removing", f"{status.error}; {_next_attempt(status)}")
+        return Words("removing", f"{_said(status)}; {_next_attempt(status)}")
     return Words("removing", "removal acknowledged; waiting for the device's list of profiles to prove it")
 
 
 def _words_of_command(word: str, status: ItemStatus, queued: QueuedCommand | None, channel: Channel) -> Words:
     """Where the command is: not pushed, pushed to a silent device, put off by it, or delivered."""
-    again = f"attempt {status.attempts + 1} after: {status.error}; " if status.attempts and status.error else ""
+    again = f"attempt {status.attempts + 1} after: {_said(status)}; " if status.attempts and status.error else ""
     if queued is None:
         return Words(word, f"{again}its command is gone")
     waiting = word if word == "removing" else "pending"
@@ -156,6 +156,11 @@ def _held_back(wanted: DesiredItem) -> str:
     if is_held and wanted.version_id == assignment.rollout_version_id:
         return f"the rollout is halted: {assignment.halt_reason}"
     return ""
+
+
+def _said(status: ItemStatus) -> str:
+    """Return the device's words as the first half of a sentence."""
+    return status.error.rstrip(" .")
 
 
 def _next_attempt(status: ItemStatus) -> str:

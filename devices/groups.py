@@ -124,6 +124,12 @@ def smart_group_ids() -> list[int]:
     return list(Group.objects.filter(kind=Group.Kind.SMART).order_by("id").values_list("id", flat=True))
 
 
+def groups_that_mention(group: Group) -> list[int]:
+    """Return the ids of smart groups whose rule looks at the members of a group."""
+    smart = Group.objects.filter(kind=Group.Kind.SMART).order_by("id")
+    return [other.pk for other in smart if mentions(other.rule, "group", value=group.pk)]
+
+
 @handles(INVENTORY_CHANGED)
 def regroup(payloads: list[dict]) -> None:
     """Work out the smart groups anew for devices about which something changed, many changes at once."""

@@ -11,3 +11,4 @@ class ProfilesConfig(AppConfig):
     def ready(self):
         import_module("profiles.outbox_handlers")
         import_module("profiles.upgrades")
+        import_module("profiles.stored_uses")

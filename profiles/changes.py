@@ -117,8 +117,11 @@ def _group_members(change: dict, actor: Actor) -> set[int]:
     group = _find(Group, change["group"], "group")
     if not isinstance(change["device_ids"], list) or not all(map(_is_id, change["device_ids"])):
         raise BadRequest("device_ids is a list of ids", fields={"device_ids": "a list of ids"})
-    groups.set_members(group, change["device_ids"], actor=actor)
-    return profiles_assigned_by([group.pk])
+    shift = groups.set_members(group, change["device_ids"], actor=actor)
+    following = groups.groups_that_mention(group)
+    if following and shift.device_ids:
+        groups.evaluate_groups(following, sorted(shift.device_ids))
+    return profiles_assigned_by([group.pk, *following])
 
 
 def _remove_profile(change: dict, actor: Actor) -> set[int]:

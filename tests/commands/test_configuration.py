@@ -72,7 +72,7 @@ def test_not_now_and_delivered_commands_are_told_apart(profile, channel):
     QueuedCommand.objects.update(state=Queued.SENT, sent_at=MOMENT)
     assert said(channel) == ("sent", f"delivered at {AT}, not answered yet")
     ItemStatus.objects.update(attempts=1, error="No.")
-    assert said(channel)[1] == f"attempt 2 after: No.; delivered at {AT}, not answered yet"
+    assert said(channel)[1] == f"attempt 2 after: No; delivered at {AT}, not answered yet"
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_not_now_and_delivered_commands_are_told_apart(profile, channel):
         (
             {"state": State.FAILED, "error": "No.", "attempts": 1, "next_attempt_at": MOMENT},
             "failed",
-            f"No.; waiting for another try at {AT}",
+            f"No; waiting for another try at {AT}",
         ),
         (
             {"state": State.FAILED, "error": "No.", "attempts": 5, "is_stopped": True},
             "failed",
-            "No.; stopped after 5 of 5 attempts; retry it by hand",
+            "No; stopped after 5 of 5 attempts; retry it by hand",
         ),
         ({"state": State.PENDING, "error": "it drifted"}, "pending", "it drifted; due now"),
         ({"state": State.REMOVED}, "pending", "not yet queued"),
@@ -112,12 +112,12 @@ def test_every_state_of_what_is_wanted_has_its_words(profile, channel, fields, w
         (
             {"state": State.REMOVING, "error": "No.", "next_attempt_at": MOMENT},
             "removing",
-            f"No.; waiting for another try at {AT}",
+            f"No; waiting for another try at {AT}",
         ),
         (
             {"state": State.REMOVING, "error": "No.", "attempts": 5, "is_stopped": True},
             "failed",
-            "No.; stopped after 5 of 5 attempts; retry it by hand",
+            "No; stopped after 5 of 5 attempts; retry it by hand",
         ),
         ({"state": State.REMOVED}, "removed", f"the device's list does not show it since {AT}"),
     ],

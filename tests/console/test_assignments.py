@@ -236,7 +236,7 @@ def test_what_failed_is_retried_from_the_device(console, profile):
         state=State.FAILED, error="No Wi-Fi.", attempts=5, is_stopped=True,
     )  # fmt: skip
     page = text_of(console.get(page_of(one.device), {"tab": "configuration"}))
-    assert "No Wi-Fi.; stopped after 5 of 5 attempts" in page and "Retry all that failed" in page
+    assert "No Wi-Fi; stopped after 5 of 5 attempts" in page and "Retry all that failed" in page
     retry = reverse("admin:devices_device_retry_configuration", args=[one.device_id])
     done = console.post(retry, {"item": item.pk}, follow=True)
     assert "1 profile to be tried again." in text_of(done)

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices import outbox
-from devices.groups import create_group, set_members
+from devices.groups import create_group, evaluate_groups, set_members
 from devices.models import Event, Membership, Outbox
 from devices.timeline import SYSTEM
 from mdm_project.errors import BadRequest, Conflict, NotFound
@@ -299,3 +299,17 @@ def test_going_back_to_a_version_is_planned_applied_and_stale_when_another_was_p
     publish_text(profile, "four")
     with pytest.raises(StalePlan):
         apply_plan(stale.token, actor=SYSTEM)
+
+
+def test_the_plan_for_members_includes_smart_groups_that_look_at_the_group():
+    one, two = make_channels(2)
+    chosen = make_group(name="Chosen")
+    rule = {"fact": "group", "is": "has", "value": chosen.pk}
+    smart = create_group("Follows", kind="smart", rule=rule, actor=SYSTEM)
+    evaluate_groups([smart.pk])
+    assign(make_profile(), smart)
+    recompute_desired()
+    row = shown({"kind": "group_members", "group": chosen.pk, "device_ids": [one.device_id]})
+    assert row.summary["counts"] == {"gains": 1, "loses": 0, "changes": 0}
+    apply_plan(row.token, actor=SYSTEM)
+    assert set(wanted()) == {one.pk}
