@@ -7,13 +7,15 @@ use a trigram index each (migration 0009): one over the columns of a device, one
 import re
 
 from django.db import connection, transaction
-from django.db.models import BooleanField
+from django.db.models import BooleanField, FloatField, Q
 from django.db.models.expressions import RawSQL
 
 from devices.models import Device, Person
 
 MAX_TEXT = 100
 CANDIDATES = 60
+NEAR = 2000
+SHORTEST = 4
 LIKENESS = "0.45"
 COLUMNS = (
     "serial_number", "udid", "name", "imei", "meid", "phone_number", "asset_tag", "wifi_mac", "bluetooth_mac",
@@ -26,25 +28,65 @@ _HEX = re.compile(r"[0-9a-f]{12}\Z")
 
 
 def find_devices(text: str, user, limit: int = 20) -> list[Device]:
-    """Return the devices that somebody may see and most likely means, the likeliest first; none for an empty text."""
+    """Return the devices that somebody may see and most likely means, the likeliest first; none for an empty text.
+
+    What contains the text is looked for first, equal values before all others; what only resembles it, where nothing
+    does. Among more than NEAR that resemble it the likest may be missed.
+    """
     text = " ".join(text.replace("\x00", "").lower().split())[:MAX_TEXT]
     if not text:
         return []
+    forms = _forms(text)
+    visible = Device.objects.visible_to(user).with_enrollment().with_last_seen().select_related("person")
+    found = _containing(visible, forms)
+    if not found and len(text) >= SHORTEST:
+        found = _resembling(visible, text)
+    return sorted(found.values(), key=lambda device: _rank(device, text, forms))[:limit]
+
+
+def _containing(visible, forms: list[str]) -> dict[int, Device]:
+    """A fleet bought in one batch has hundreds with the same beginning, so the equal one is asked for by itself."""
+    inside = visible.filter(_contains(DEVICE_TEXT, forms)).order_by("id")
+    found = {device.pk: device for device in inside.filter(_equal(forms))[:CANDIDATES]}
+    people = Person.objects.filter(_contains(PERSON_TEXT, forms)).order_by("id").values_list("pk", flat=True)
+    theirs = visible.filter(person__in=list(people[:NEAR])).order_by("id")
+    for devices in (inside[:CANDIDATES], theirs[:CANDIDATES]):
+        for device in devices:
+            found.setdefault(device.pk, device)
+    return found
+
+
+def _resembling(visible, text: str) -> dict[int, Device]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             # One wrong letter in a serial number of ten costs three of its eleven trigrams.
             cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [LIKENESS])
-        return _find(text, user, limit)
+        near = list(visible.filter(_resembles(DEVICE_TEXT, text)).order_by().values_list("pk", flat=True)[:NEAR])
+        people = Person.objects.filter(_resembles(PERSON_TEXT, text)).order_by().values_list("pk", flat=True)[:NEAR]
+        theirs = visible.filter(person__in=_nearest(Person, PERSON_TEXT, text, list(people)))[:CANDIDATES]
+        likest = visible.filter(pk__in=_nearest(Device, DEVICE_TEXT, text, near))
+        return {device.pk: device for devices in (likest, theirs) for device in devices}
 
 
-def _find(text: str, user, limit: int) -> list[Device]:
-    forms = _forms(text)
-    visible = Device.objects.visible_to(user).with_enrollment().with_last_seen().select_related("person")
-    found = {device.pk: device for device in visible.filter(_matches(DEVICE_TEXT, text, forms))[:CANDIDATES]}
-    people = Person.objects.filter(_matches(PERSON_TEXT, text, forms)).order_by("id").values_list("pk", flat=True)
-    for device in visible.filter(person__in=list(people[:CANDIDATES]))[:CANDIDATES]:
-        found.setdefault(device.pk, device)
-    return sorted(found.values(), key=lambda device: _rank(device, text, forms))[:limit]
+def _nearest(model, document: str, text: str, ids: list[int]) -> list[int]:
+    distance = RawSQL(f"%s <<-> {document}", [text], output_field=FloatField())
+    nearest = model.objects.filter(pk__in=ids).order_by(distance, "id").values_list("pk", flat=True)
+    return list(nearest[:CANDIDATES])
+
+
+def is_exact(device: Device, text: str) -> bool:
+    """Say whether the text is one of the device's values, not only like one."""
+    text = " ".join(text.lower().split())
+    return _rank(device, text, _forms(text))[0] == 0
+
+
+def _equal(forms: list[str]) -> Q:
+    """A serial number, a name and so on that is the text: found whatever else resembles it."""
+    condition = Q()
+    for form in forms:
+        for name in COLUMNS:
+            condition |= Q(**{f"{name}__iexact": form})
+    return condition
 
 
 def _forms(text: str) -> list[str]:
@@ -60,12 +102,13 @@ def _forms(text: str) -> list[str]:
     return forms
 
 
-def _matches(document: str, text: str, forms: list[str]) -> RawSQL:
-    """The text is in it, or a word of it resembles the text; short texts resemble too much."""
+def _contains(document: str, forms: list[str]) -> RawSQL:
     patterns = ["%" + form.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" for form in forms]
-    if len(text) < 4:
-        return RawSQL(f"{document} LIKE ANY(%s)", [patterns], output_field=BooleanField())
-    return RawSQL(f"({document} LIKE ANY(%s) OR %s <%% {document})", [patterns, text], output_field=BooleanField())
+    return RawSQL(f"{document} LIKE ANY(%s)", [patterns], output_field=BooleanField())
+
+
+def _resembles(document: str, text: str) -> RawSQL:
+    return RawSQL(f"%s <%% {document}", [text], output_field=BooleanField())
 
 
 def _rank(device: Device, text: str, forms: list[str]) -> tuple:

@@ -13,7 +13,7 @@ from commands.meanings import Candidate
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from devices.console.page import ENROLLMENT_STATES
 from devices.models import Channel, Device
-from devices.search import find_devices
+from devices.search import find_devices, is_exact
 from mdm_project import status
 from mdm_project.platforms import icon_of, system_words
 
@@ -50,8 +50,10 @@ def search_view(request):
         raise PermissionDenied
     text = request.GET.get("q", "")
     devices = find_devices(text, request.user)
-    if "open" in request.GET and len(devices) == 1:
-        return redirect("admin:devices_device_change", devices[0].pk)
+    exact = [device for device in devices if is_exact(device, text)]
+    only = exact if len(exact) == 1 else devices
+    if "open" in request.GET and len(only) == 1:
+        return redirect("admin:devices_device_change", only[0].pk)
     context = {"text": text, "results": _results(devices, request.user), "is_asked": bool(text.strip())}
     if request.headers.get("HX-Request"):
         return render(request, "helpdesk/results.html", context)

@@ -52,6 +52,14 @@ def test_the_exact_one_comes_before_those_that_contain_it(user):
     assert find_devices("ab1c", user) == [exact, begins, longer]
 
 
+def test_the_exact_one_is_first_among_hundreds_that_resemble_it(user):
+    devices = [factories.make_device("ios", serial_number=f"EXTRA{number:07d}", name=f"Loaner {number}")
+               for number in range(150)]  # fmt: skip
+    for number in (0, 7, 73, 149):
+        assert find_devices(f"EXTRA{number:07d}", user)[0] == devices[number]
+        assert find_devices(f"loaner {number}", user)[0] == devices[number]
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\x00", "100%", "_", "\\", "'; DROP TABLE", "q" * 5000])
 def test_odd_texts_find_nothing_and_break_nothing(user, ada, text):
     assert ada not in find_devices(text, user)
@@ -65,10 +73,10 @@ def test_both_statements_use_their_index(user, ada):
     from django.db import connection
 
     from devices.models import Person
-    from devices.search import DEVICE_TEXT, PERSON_TEXT, _matches
+    from devices.search import DEVICE_TEXT, PERSON_TEXT, _contains, _resembles
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
     for model, text, index in ((Device, DEVICE_TEXT, "device_search"), (Person, PERSON_TEXT, "person_search")):
-        plan = model.objects.filter(_matches(text, "okafor", ["okafor"])).order_by().explain()
-        assert index in plan
+        for condition in (_contains(text, ["okafor"]), _resembles(text, "okafor")):
+            assert index in model.objects.filter(condition).order_by().explain()

@@ -55,10 +55,17 @@ def test_the_only_hit_opens_by_enter_and_several_do_not(helpdesk):
     assert helpdesk.get(PAGE, {"q": "zztop77qq", "open": "1"}).status_code == 200
 
 
+def test_a_scanned_serial_number_opens_its_device_though_others_resemble_it(helpdesk):
+    scanned = factories.make_device("ios", serial_number="F2LXK7Q7HG")
+    factories.make_device("ios", serial_number="F2LXK7Q7HH")
+    answer = helpdesk.get(PAGE, {"q": "F2LXK7Q7HG", "open": "1"})
+    assert answer["Location"].endswith(f"/devices/device/{scanned.pk}/change/")
+
+
 def test_the_statements_do_not_grow_with_what_is_found(helpdesk, django_assert_max_num_queries):
     for number in range(20):
         factories.make_channel(factories.make_device("ios", name=f"Loaner {number}"))
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         assert text_of(helpdesk.get(PAGE, {"q": "loaner"})).count("h-device") == 20
 
 
