@@ -19,7 +19,7 @@ from commands.meanings import Candidate, meaning_of
 from commands.models import Command, QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
 from commands.validation import check_command, check_command_uuid
-from devices.escrow import keep_secrets, propose_secrets
+from devices.escrow import propose_secrets
 from devices.models import Channel
 from devices.timeline import Actor
 from mdm_project import plist
@@ -75,20 +75,19 @@ def ask(
     fit, refused = split(request_type, candidates, payload)
     if not fit:
         raise NoneCanTake(request_type, refused)
-    dangers = meaning_of(request_type).dangers(fit, payload)
     permit = None
+    dangers = meaning_of(request_type).dangers(fit, payload)
     if dangers:
-        wish = Wish(
-            request_type=request_type, payload=payload, actor=actor, reason=reason, confirmed=confirmed,
-            named=len(candidates), channel_ids=tuple(candidate.channel_id for candidate in fit),
-            dangers={candidate.device_id: dangers[candidate.channel_id] for candidate in fit
-                     if candidate.channel_id in dangers},
-            options=options,
+        permit = governor.admit(
+            Wish(
+                request_type=request_type, payload=payload, actor=actor, reason=reason, confirmed=confirmed,
+                named=len(candidates), channel_ids=tuple(candidate.channel_id for candidate in fit),
+                dangers={it.device_id: dangers[it.channel_id] for it in fit if it.channel_id in dangers},
+                options=options,
+            )
         )  # fmt: skip
-        verdict = governor.admit(wish)
-        if isinstance(verdict, HeldAction):
-            return Asked(None, verdict, refused)
-        permit = verdict
+    if isinstance(permit, HeldAction):
+        return Asked(None, permit, refused)
     command = carry_out(request_type, payload, fit, refused, actor=actor, reason=reason, permit=permit, **options)
     return Asked(command, None, refused)
 
@@ -111,9 +110,6 @@ def carry_out(
     with transaction.atomic():
         if permit is not None:
             governor.forbid_while_stopped()
-        keep_secrets(
-            (device_of[channel_id], kind, value) for channel_id, it in prepared.items() for kind, value in it.current
-        )
         propose_secrets(
             command_uuid,
             ((device_of[channel_id], kind, value) for channel_id, it in prepared.items() for kind, value in it.secrets),
@@ -144,14 +140,14 @@ def ask_again(queued, *, actor: Actor, reason: str = "", confirmed: int | None =
 
     Raises Conflict while one of them still waits, and what `ask` raises.
     """
-    rows = list(queued.select_related("command"))
+    rows = list(queued.values_list("command_id", "channel_id", "state"))
     if not rows:
         raise NobodyToAsk("there is nothing to ask again")
-    if any(row.state in QueuedCommand.WAITING for row in rows):
+    if any(state in QueuedCommand.WAITING for _command, _channel, state in rows):
         raise Conflict("this command still waits for its answer")
-    old = rows[0].command
+    old = Command.objects.get(pk=rows[0][0])
     payload = dict(plist.loads(unseal(old.body_encrypted, old.body_context))["Command"])
     request_type = payload.pop("RequestType")
-    channels = Channel.objects.filter(pk__in=[row.channel_id for row in rows])
+    channels = Channel.objects.filter(pk__in=[channel_id for _command, channel_id, _state in rows])
     reason = reason or f"again: {old.reason or request_type}"
     return ask(request_type, payload, channels, actor=actor, reason=reason, confirmed=confirmed, allows_unknown=True)

@@ -40,6 +40,8 @@ class Interpreter:
     wants_question: bool
 
 
+# What a report says that did not carry out its command.
+REFUSED = ("Error", "CommandFormatError")
 _registry: dict[str, list[Interpreter]] = {}
 
 

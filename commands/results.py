@@ -18,7 +18,7 @@ from django.db.models.expressions import Func
 from django.db.models.fields import IntegerField
 from django.db.models.functions import Now
 
-from commands.interpreters import CommandReport, interpreters_of
+from commands.interpreters import REFUSED, CommandReport, interpreters_of
 from commands.models import Command, QueuedCommand, Report, report_context
 from commands.workflows.notice import commands_answered
 from devices.inventory import lock_devices
@@ -31,7 +31,6 @@ from mdm_project.errors import BadRequest, UnreadablePlist
 MAX_ATTEMPTS = 3
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 MAX_PROBLEM_LENGTH = 1000
-FAILURES = ("Error", "CommandFormatError")
 # A repeated report says what the first one said; one to a command nobody queued is believed in nothing.
 INTERPRETED = (Report.Disposition.RESULT, Report.Disposition.LATE)
 
@@ -195,7 +194,7 @@ def _note_failures(reports: list[Report], outcomes: dict[int, _Outcome]) -> None
     rows = [
         {"id": report.queued_id, "note": words_of(outcomes[report.pk].error_chain, report.status)}
         for report in reports
-        if report.status in FAILURES and report.queued_id and report.disposition == Report.Disposition.RESULT
+        if report.status in REFUSED and report.queued_id and report.disposition == Report.Disposition.RESULT
     ]
     if not rows:
         return

@@ -1,5 +1,6 @@
 """Exchanging secrets that a person was shown, a while later, on devices that can."""
 
+from django.db import transaction
 from django.utils import timezone
 
 from commands.asking import ask
@@ -21,17 +22,29 @@ def rotate_revealed() -> int:
     the answer, which makes the new one current. A device that cannot be asked is told of on its timeline.
     """
     due = EscrowedSecret.objects.filter(is_current=True, rotation_wished_at__lte=timezone.now())
-    number = 0
-    for secret in due.order_by("rotation_wished_at", "id")[:BATCH]:
-        # Taken before it is asked: a second worker finds it gone.
-        if not due.filter(pk=secret.pk).update(rotation_wished_at=None):
-            continue
+    return sum(
+        _rotate(pk) for pk in list(due.order_by("rotation_wished_at", "id").values_list("pk", flat=True)[:BATCH])
+    )
+
+
+def _rotate(pk) -> bool:
+    """Ask for one exchange; the wish and the command go together, so that neither is lost when the worker dies."""
+    with transaction.atomic():
+        secret = (
+            EscrowedSecret.objects.select_for_update(skip_locked=True)
+            .filter(pk=pk, is_current=True, rotation_wished_at__lte=timezone.now())
+            .first()
+        )
+        if secret is None:
+            return False
+        EscrowedSecret.objects.filter(pk=pk).update(rotation_wished_at=None)
         channels = Channel.objects.device_channels().filter(device=secret.device_id)
         reason = f"{secret.get_kind_display()} was revealed"
         try:
-            ask(COMMANDS[Kind(secret.kind)], {}, channels, actor=SYSTEM, reason=reason)
-            number += 1
+            with transaction.atomic():
+                ask(COMMANDS[Kind(secret.kind)], {}, channels, actor=SYSTEM, reason=reason)
         except EspalierError as error:
             words = f"{secret.get_kind_display()} was revealed and cannot be exchanged: {error.detail}"
             record_event("rotation_failed", words, device=secret.device_id, actor=SYSTEM.name)
-    return number
+            return False
+    return True

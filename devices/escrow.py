@@ -8,7 +8,7 @@ devices.reveals.
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from devices.models import Device, EscrowedSecret
@@ -34,12 +34,6 @@ def keep_secret(device: Device | int, kind: str, value: bytes, *, source: str = 
         return secret
 
 
-def keep_secrets(rows: Iterable[SecretRow]) -> None:
-    """Keep many values as the current ones, one of a kind for a device."""
-    for device_id, kind, value in rows:
-        keep_secret(device_id, kind, value)
-
-
 def propose_secrets(command_uuid: str, rows: Iterable[SecretRow]) -> None:
     """Keep values that a command is about to set on devices: pending until confirmed. One statement for all."""
     secrets = [
@@ -49,17 +43,21 @@ def propose_secrets(command_uuid: str, rows: Iterable[SecretRow]) -> None:
     EscrowedSecret.objects.bulk_create(secrets)
 
 
-def confirm_secrets(command_uuid: str, device_ids: Iterable[int]) -> int:
-    """Make what a command proposed the current secrets of devices that confirmed it; return how many."""
+def confirm_secrets(command_uuid: str, device_ids: Iterable[int]) -> set[int]:
+    """Make what a command proposed the current secrets of devices that confirmed it; return the ids of those devices.
+
+    The number of statements does not depend on how many they are.
+    """
     with transaction.atomic():
-        pending = list(_pending(command_uuid, device_ids).select_for_update())
-        for secret in pending:
-            _end(EscrowedSecret.objects.filter(device_id=secret.device_id, kind=secret.kind, is_current=True))
-            _forget_oldest(secret.device_id, secret.kind)
-        EscrowedSecret.objects.filter(pk__in=[secret.pk for secret in pending]).update(
-            is_current=True, is_pending=False
-        )
-    return len(pending)
+        pending = list(_pending(command_uuid, device_ids).select_for_update().values_list("pk", "device_id", "kind"))
+        ids, devices, kinds = ([row[column] for row in pending] for column in range(3))
+        same = EscrowedSecret.objects.filter(pk__in=ids, device_id=OuterRef("device_id"), kind=OuterRef("kind"))
+        _end(EscrowedSecret.objects.filter(Exists(same), device__in=devices, is_current=True))
+        EscrowedSecret.objects.filter(pk__in=ids).update(is_current=True, is_pending=False)
+        history = _history().filter(device__in=devices, kind__in=kinds).order_by().values("device_id", "kind")
+        for row in history.annotate(number=Count("pk")).filter(number__gte=MAX_HISTORY):
+            _forget_oldest(row["device_id"], row["kind"])
+    return set(devices)
 
 
 def reject_secrets(command_uuid: str, device_ids: Iterable[int]) -> int:
@@ -81,9 +79,13 @@ def _end(secrets) -> None:
     secrets.update(is_current=False, ended_at=timezone.now())
 
 
+def _history():
+    return EscrowedSecret.objects.filter(is_current=False, is_pending=False)
+
+
 def _forget_oldest(device_id: int, kind: str) -> None:
     """Keep the history short enough that a device cannot fill the disk with it."""
-    history = EscrowedSecret.objects.filter(device_id=device_id, kind=kind, is_pending=False)
+    history = _history().filter(device_id=device_id, kind=kind)
     kept = history.order_by("-created_at", "id").values_list("id", flat=True)[: MAX_HISTORY - 1]
     history.exclude(id__in=list(kept)).delete()
 

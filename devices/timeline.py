@@ -1,5 +1,6 @@
 """The one way facts get on the timeline. Facts only: never a body, never a secret."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from devices.models import Device, Event
@@ -30,3 +31,10 @@ def record_event(kind: str, summary: str, *, device: Device | int | None = None,
     """Write one fact; call it in the transaction of what it tells of."""
     device_id = device.pk if isinstance(device, Device) else device
     return Event.objects.create(kind=kind, summary=summary, device_id=device_id, actor=actor[:200], data=data)
+
+
+def record_events(kind: str, summary: str, device_ids: Iterable[int], *, actor: str = "") -> None:
+    """Write the same fact of many devices, by one statement."""
+    Event.objects.bulk_create(
+        Event(kind=kind, summary=summary, device_id=device_id, actor=actor[:200]) for device_id in device_ids
+    )

@@ -10,6 +10,7 @@ from commands.applicability import candidates_of, split
 from commands.governor.admission import GovernorRefused, Permit, Stopped
 from commands.governor.models import HeldAction, KillSwitch
 from commands.meanings import Danger
+from devices.isolation import work_isolated
 from devices.models import Channel
 from devices.timeline import Actor, record_event
 from mdm_project import plist
@@ -71,8 +72,17 @@ def release_due() -> int:
         return 0
     due = list(HeldAction.objects.filter(state=State.DELAYED, release_at__lte=now).values_list("pk", flat=True))
     for pk in due:
-        _release(pk)
+        for _item, error in work_isolated([pk], lambda one: _release(one[0])):
+            # One that cannot be carried out stands in nobody's way.
+            _give_up(pk, f"{type(error).__name__}; the log of the worker says where")
     return len(due)
+
+
+def _give_up(pk: int, note: str) -> None:
+    with transaction.atomic():
+        row = HeldAction.objects.select_for_update().get(pk=pk)
+        _finish(row, State.FAILED, note)
+        record_event("destructive_failed", f"{row} of {row.actor}: {note}", held_id=row.pk)
 
 
 def _expire(pk: int) -> None:
@@ -108,7 +118,8 @@ def _carry_out(row: HeldAction):
     if row.origin in ("staff", "api") and not (user and user.is_active and user.has_perm(MAY_ASK)):
         raise GovernorRefused(f"{row.actor} may no longer send commands")
     payload = plist.loads(unseal(bytes(row.payload_encrypted), row.payload_context))
-    channels = Channel.objects.filter(pk__in=row.channel_ids)
+    # A device that has enrolled again meanwhile may be somebody else's by now.
+    channels = Channel.objects.filter(pk__in=row.channel_ids, enrollment__authenticated_at__lte=row.created_at)
     if user is not None:
         channels = channels.visible_to(user)
     fit, refused = split(row.request_type, candidates_of(channels.reachable()), payload)

@@ -59,12 +59,11 @@ class Candidate:
 class Prepared:
     """What one device gets of its own: keys added to the payload, and secrets (kind, value) escrowed before sending.
 
-    The secrets are proposed: the answer confirms or rejects them (devices.escrow). ``current`` ones hold at once.
+    The secrets are proposed: the answer confirms or rejects them (devices.escrow).
     """
 
     keys: dict = field(default_factory=dict)
     secrets: list[tuple[str, bytes]] = field(default_factory=list)
-    current: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 class Meaning:

@@ -5,10 +5,10 @@ Apple: developer.apple.com/documentation/devicemanagement/device-lock-command
 
 import re
 
-from commands.interpreters import CommandReport, interprets
+from commands.interpreters import REFUSED, interprets
 from commands.meanings import Candidate, Danger, Meaning, Prepared, meaning
+from commands.meanings.escrowing import confirm_reported, reject_reported
 from commands.meanings.passwords import make_pin
-from devices.escrow import confirm_secrets, reject_secrets
 from devices.models import EscrowedSecret
 
 LOCK_PIN = EscrowedSecret.Kind.LOCK_PIN
@@ -42,14 +42,6 @@ class DeviceLock(Meaning):
         return give_pins(candidates, payload)
 
 
-@interprets("DeviceLock", "EraseDevice")
-def keep_pins(reports: list[CommandReport]) -> None:
-    """The PIN of a command that was carried out is the one that unlocks the Mac."""
-    for report in reports:
-        confirm_secrets(report.command_uuid, [report.device_id])
-
-
-@interprets("DeviceLock", "EraseDevice", statuses=("Error", "CommandFormatError"))
-def drop_pins(reports: list[CommandReport]) -> None:
-    for report in reports:
-        reject_secrets(report.command_uuid, [report.device_id])
+# The PIN of a command that was carried out is the one that unlocks the Mac.
+interprets("DeviceLock", "EraseDevice")(confirm_reported)
+interprets("DeviceLock", "EraseDevice", statuses=REFUSED)(reject_reported)

@@ -6,7 +6,7 @@ Apple: developer.apple.com/documentation/devicemanagement/erase-device-command
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Danger, Meaning, meaning
 from commands.meanings.device_lock import check_pin, give_pins
-from devices.timeline import record_event
+from devices.timeline import record_events
 from mdm_project import plist
 from mdm_project.errors import BadRequest
 
@@ -47,5 +47,5 @@ def _is_profile(data: bytes) -> bool:
 
 @interprets("EraseDevice")
 def tell_of_erasing(reports: list[CommandReport]) -> None:
-    for report in reports:
-        record_event("erasing", "The device acknowledged that it erases itself", device=report.device_id)
+    words = "The device acknowledged that it erases itself"
+    record_events("erasing", words, [report.device_id for report in reports])

@@ -4,10 +4,10 @@ Apple: developer.apple.com/documentation/devicemanagement/account-configuration-
 .../set-auto-admin-password-command
 """
 
-from commands.interpreters import CommandReport, interprets
+from commands.interpreters import REFUSED, interprets
 from commands.meanings import Candidate, Meaning, Prepared, meaning
+from commands.meanings.escrowing import confirm_reported, reject_reported
 from commands.meanings.passwords import make_password, password_hash
-from devices.escrow import confirm_secrets, reject_secrets
 from devices.models import EscrowedSecret
 
 PASSWORD = EscrowedSecret.Kind.LOCAL_ADMIN_PASSWORD
@@ -71,13 +71,5 @@ def _account_of(candidate: Candidate) -> str:
     return next((guid for guid in guids if isinstance(guid, str) and guid), "")
 
 
-@interprets("AccountConfiguration", "SetAutoAdminPassword")
-def confirm_passwords(reports: list[CommandReport]) -> None:
-    for report in reports:
-        confirm_secrets(report.command_uuid, [report.device_id])
-
-
-@interprets("AccountConfiguration", "SetAutoAdminPassword", statuses=("Error", "CommandFormatError"))
-def reject_passwords(reports: list[CommandReport]) -> None:
-    for report in reports:
-        reject_secrets(report.command_uuid, [report.device_id])
+interprets("AccountConfiguration", "SetAutoAdminPassword")(confirm_reported)
+interprets("AccountConfiguration", "SetAutoAdminPassword", statuses=REFUSED)(reject_reported)

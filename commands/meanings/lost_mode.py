@@ -9,7 +9,7 @@ from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, meaning
 from devices.locations import keep_location
 from devices.models import Device
-from devices.timeline import record_event
+from devices.timeline import record_events
 
 
 @meaning("EnableLostMode")
@@ -52,16 +52,14 @@ def note_found(reports: list[CommandReport]) -> None:
 
 def _set_lost_mode(reports: list[CommandReport], is_on: bool) -> None:
     ids = [report.device_id for report in reports]
-    kind, words = ("lost_mode_on", "Lost Mode on") if is_on else ("lost_mode_off", "Lost Mode off")
     Device.objects.filter(pk__in=ids).update(is_lost_mode_enabled=is_on)
-    for device_id in ids:
-        record_event(
-            "lost_mode_on" if is_on else "lost_mode_off", f"Lost Mode {'on' if is_on else 'off'}", device=device_id
-        )
+    kind, words = ("lost_mode_on", "Lost Mode on") if is_on else ("lost_mode_off", "Lost Mode off")
+    record_events(kind, words, ids)
 
 
 @interprets("DeviceLocation")
 def keep_locations(reports: list[CommandReport]) -> None:
+    located = []
     for report in reports:
         latitude, longitude = report.content.get("Latitude"), report.content.get("Longitude")
         if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
@@ -73,4 +71,5 @@ def keep_locations(reports: list[CommandReport]) -> None:
             if isinstance(value, int | float | str):
                 place[name] = value
         keep_location(report.device_id, json.dumps(place), report.answered_at)
-        record_event("located", "Located", device=report.device_id)
+        located.append(report.device_id)
+    record_events("located", "Located", located)

@@ -6,10 +6,11 @@ added from escrow. An empty NewPassword removes it.
 Apple: developer.apple.com/documentation/devicemanagement/set-recovery-lock-command, .../set-firmware-password-command
 """
 
-from commands.interpreters import CommandReport, interprets
+from commands.interpreters import REFUSED, CommandReport, interprets
 from commands.meanings import Meaning, Prepared, meaning
+from commands.meanings.escrowing import confirm_reported, reject_reported
 from commands.meanings.passwords import make_password
-from devices.escrow import confirm_secrets, current_values, end_secrets, reject_secrets
+from devices.escrow import current_values, end_secrets
 from devices.models import EscrowedSecret
 from devices.timeline import record_event
 
@@ -73,19 +74,22 @@ class VerifyPassword(Meaning):
 @interprets("SetRecoveryLock", "SetFirmwarePassword", wants_question=True)
 def settle_passwords(reports: list[CommandReport]) -> None:
     """Intel Macs acknowledge and say inside whether the password was changed."""
+    unchanged = [report for report in reports if _says_unchanged(report)]
+    reject_reported(unchanged)
+    for report in unchanged:
+        report.problems.append("the Mac says that the password was not changed")
+    confirmed = confirm_reported([report for report in reports if report not in unchanged])
     for report in reports:
-        told = report.content.get("SetFirmwarePassword")
-        if isinstance(told, dict) and told.get("PasswordChanged") is False:
-            reject_secrets(report.command_uuid, [report.device_id])
-            report.problems.append("the Mac says that the password was not changed")
-        elif not confirm_secrets(report.command_uuid, [report.device_id]) and report.asked.get("NewPassword") == "":
+        if report.asked.get("NewPassword") == "" and report not in unchanged and report.device_id not in confirmed:
             end_secrets(report.device_id, KINDS[report.request_type])
 
 
-@interprets("SetRecoveryLock", "SetFirmwarePassword", statuses=("Error", "CommandFormatError"))
-def drop_passwords(reports: list[CommandReport]) -> None:
-    for report in reports:
-        reject_secrets(report.command_uuid, [report.device_id])
+def _says_unchanged(report: CommandReport) -> bool:
+    told = report.content.get("SetFirmwarePassword")
+    return isinstance(told, dict) and told.get("PasswordChanged") is False
+
+
+interprets("SetRecoveryLock", "SetFirmwarePassword", statuses=REFUSED)(reject_reported)
 
 
 @interprets("VerifyRecoveryLock", "VerifyFirmwarePassword")

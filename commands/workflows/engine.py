@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from commands.governor import HeldAction, LimitReached, Stopped, holding
 from commands.workflows.definition import REPEAT_STEP, STOP, Again, Done, Failed, Outcome, Wait
+from commands.workflows.definitions import definition_of
 from commands.workflows.models import Workflow, WorkflowStep
 from commands.workflows.run import Run
 from devices.isolation import work_isolated
-from devices.timeline import record_event
+from devices.timeline import Actor, record_event
 from mdm_project.errors import EspalierError, Unavailable
 
 BATCH = 200
@@ -77,6 +79,7 @@ def _membership(run: Run) -> Outcome | None:
 
 
 def _restart(run: Run, *, from_beginning: bool) -> None:
+    drop_held(run.workflow)
     for row in run.rows if from_beginning else [run.row]:
         row.state, row.begun_at, row.finished_at, row.begins_at = StepState.WAITING, None, None, None
         row.note = "The device has enrolled again: asked anew."
@@ -91,11 +94,17 @@ def _begin(run: Run, now: datetime) -> Outcome:
     row.save(update_fields=["state", "begun_at", "deadline_at"])
     try:
         with transaction.atomic():
-            return run.step.begin(run) or run.look()
+            begun = run.step.begin(run) or run.look()
     except Unavailable:
         raise
+    except (LimitReached, Stopped) as error:
+        return Again(error.detail, AFTER_A_FAULT)
     except EspalierError as error:
         return Failed(error.detail) if error.status in (400, 404) else Again(error.detail, AFTER_A_FAULT, True)
+    if isinstance(begun, Wait) and not run.has_asked:
+        # Nothing is under way that could be looked at: it is begun again.
+        return Again(begun.why, begun.again_in)
+    return begun
 
 
 def _apply(run: Run, outcome: Outcome) -> bool:
@@ -148,14 +157,20 @@ def _end_step(row: WorkflowStep, state: str, note: str, now: datetime) -> None:
 
 def end(workflow: Workflow, state: str, note: str, now: datetime, actor: str = "") -> None:
     """End a workflow whose row is locked, and tell the timeline; the caller saves the row."""
-    from commands.workflows.definitions import definition_of
-
+    drop_held(workflow)
     workflow.state, workflow.note, workflow.finished_at = state, note, now
     title = definition_of(workflow.kind).title
     words = f"{title}: {workflow.get_state_display().lower()}" + (f" ({note})" if note else "")
     record_event(
         f"workflow_{state}", words, device=workflow.device_id, actor=actor or workflow.actor, workflow_id=workflow.pk
     )
+
+
+def drop_held(workflow: Workflow) -> None:
+    """Cancel what the governor still holds of a workflow: nobody waits for it any more."""
+    held = HeldAction.objects.filter(pk=workflow.memory.pop("held_action", None), state__in=HeldAction.WAITING).first()
+    if held is not None:
+        holding.cancel(held, actor=Actor(workflow.actor, workflow.origin, workflow.user), reason="its workflow ended")
 
 
 def _span(span: timedelta) -> str:

@@ -3,8 +3,6 @@
 import json
 from datetime import timedelta
 
-from django.utils import timezone
-
 from commands.asking import ask
 from commands.models import QueuedCommand, Report
 from commands.progress import progress
@@ -14,9 +12,18 @@ from commands.workflows.models import Workflow, WorkflowStep
 from devices.models import Channel, Device, Enrollment
 from devices.timeline import Actor
 from mdm_project.crypto import unseal
+from mdm_project.errors import BadRequest
 
 State = QueuedCommand.State
+OF_PEOPLE = ("staff", "api")
+MAY_ASK = "commands.add_command"
 RETRY_AFTER = timedelta(minutes=15)
+
+
+class AskerGone(BadRequest):
+    """Who started the workflow may not go on with it: it ends."""
+
+    code = "asker_gone"
 
 
 class Run:
@@ -48,6 +55,11 @@ class Run:
         return Actor(self.workflow.actor, origin=self.workflow.origin, user=self.workflow.user)
 
     @property
+    def has_asked(self) -> bool:
+        """Something of this attempt is under way, or held by the governor."""
+        return "held_action" in self.memory or bool(self.answers())
+
+    @property
     def is_end_wished(self) -> bool:
         return self.workflow.end_wished_at is not None
 
@@ -59,7 +71,11 @@ class Run:
         return Channel.objects.device_channels().filter(device=self.device, enrollment=self.workflow.enrollment_id)
 
     def ask(self, request_type: str, payload: dict | None = None) -> None:
-        """Queue a command for the device as part of this step; raises what commands.asking.ask raises."""
+        """Queue a command for the device as part of this step; raises what commands.asking.ask raises.
+
+        Whoever started the workflow must still be allowed to ask: an account that was closed asks for nothing more.
+        """
+        self._check_asker()
         title = self.definition.title
         reason = f"{title}: {self.workflow.reason}" if self.workflow.reason else title
         asked = ask(request_type, payload or {}, self.channel(), actor=self.actor, reason=reason)
@@ -67,6 +83,14 @@ class Run:
             self.memory["held_action"] = asked.held.pk
         else:
             self.row.commands.add(asked.command)
+
+    def _check_asker(self) -> None:
+        user = self.workflow.user
+        if self.workflow.origin not in OF_PEOPLE:
+            return
+        may_ask = user is not None and user.is_active and user.has_perm(MAY_ASK)
+        if not (may_ask and Device.objects.visible_to(user).filter(pk=self.device.pk).exists()):
+            raise AskerGone(f"{self.workflow.actor} may no longer send commands to this device")
 
     def answers(self) -> list[QueuedCommand]:
         """Return the queue rows of what this attempt asked, oldest first."""
@@ -86,11 +110,13 @@ def all_acknowledged(run: Run) -> Outcome:
     if held is not None:
         return held
     answers = run.answers()
+    if not answers:
+        return Again("What was asked is no longer kept: asked anew.", RETRY_AFTER, is_failure=True)
     for judge in (_cancelled, _failed, _waiting, _unread):
         outcome = judge(answers)
         if outcome is not None:
             return outcome
-    last = max((queued.finished_at for queued in answers), default=timezone.now())
+    last = max(queued.finished_at for queued in answers)
     return Done(f"acknowledged {last:%Y-%m-%d %H:%M} UTC")
 
 

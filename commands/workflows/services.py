@@ -104,7 +104,7 @@ def cancel_workflow(workflow: Workflow, *, actor: Actor, reason: str = "") -> in
         )
         open_steps.update(state=StepState.CANCELLED, finished_at=now)
         engine.end(locked, Workflow.State.CANCELLED, note, now, actor.name)
-        locked.save(update_fields=["state", "note", "finished_at"])
+        locked.save(update_fields=["state", "memory", "note", "finished_at"])
     return number
 
 

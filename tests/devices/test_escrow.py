@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from commands.models import Command
@@ -35,13 +37,38 @@ def test_a_proposed_secret_becomes_current_when_the_device_confirms_it_and_the_o
     keep_secret(one, "recovery_lock_password", b"old")
     propose_secrets("U-1", [(one.pk, "recovery_lock_password", b"new"), (two.pk, "recovery_lock_password", b"first")])
     assert current_value(one, "recovery_lock_password") == b"old"
-    assert confirm_secrets("U-1", [one.pk]) == 1
+    assert confirm_secrets("U-1", [one.pk]) == {one.pk}
     assert current_values([one.pk, two.pk], "recovery_lock_password") == {one.pk: b"new"}
     assert reject_secrets("U-1", [one.pk, two.pk]) == 1
     assert current_value(two, "recovery_lock_password") is None
     values = {open_secret(row) for row in EscrowedSecret.objects.all()}
     assert values == {b"old", b"new", b"first"}
-    assert confirm_secrets("U-1", [one.pk, two.pk]) == 0, "a second answer changes nothing"
+    assert confirm_secrets("U-1", [one.pk, two.pk]) == set(), "a second answer changes nothing"
+
+
+@pytest.mark.django_db
+def test_confirming_takes_as_many_statements_for_many_devices():
+    def confirm(number: int, uuid: str):
+        devices = [factories.make_device("macos") for _ in range(number)]
+        for device in devices:
+            keep_secret(device, "lock_pin", b"000000")
+        propose_secrets(uuid, [(device.pk, "lock_pin", b"123456") for device in devices])
+        with CaptureQueriesContext(connection) as asked:
+            assert len(confirm_secrets(uuid, [device.pk for device in devices])) == number
+        return len(asked)
+
+    assert confirm(2, "U-few") == confirm(30, "U-many")
+    assert EscrowedSecret.objects.filter(is_current=True, kind="lock_pin").count() == 32
+
+
+@pytest.mark.django_db
+def test_the_history_is_short_and_never_loses_the_current_one():
+    device = factories.make_device("macos")
+    for number in range(40):
+        propose_secrets(f"U-{number}", [(device.pk, "lock_pin", f"{number:06d}".encode())])
+        confirm_secrets(f"U-{number}", [device.pk])
+    assert current_value(device, "lock_pin") == b"000039"
+    assert EscrowedSecret.objects.count() <= 21
 
 
 @pytest.mark.django_db
