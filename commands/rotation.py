@@ -1,9 +1,11 @@
-"""Exchanging secrets that a person was shown, a while later, on devices that can."""
+"""Secrets after the fact: exchanging those that a person was shown, and ending those that never went out."""
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from commands.asking import ask
+from commands.models import QueuedCommand
 from devices.models import Channel, EscrowedSecret
 from devices.timeline import SYSTEM, record_event
 from mdm_project.errors import EspalierError
@@ -48,3 +50,16 @@ def _rotate(pk) -> bool:
             record_event("rotation_failed", words, device=secret.device_id, actor=SYSTEM.name)
             return False
     return True
+
+
+def end_unsent() -> int:
+    """End what was proposed by commands that were cancelled or expired before the device was given them.
+
+    Where one was delivered and not answered the secret stays pending: the device may have it. Return how many.
+    """
+    unsent = QueuedCommand.objects.filter(
+        command__uuid=OuterRef("command_uuid"), channel__device=OuterRef("device"), finished_at__isnull=False,
+        deliveries=0,
+    )  # fmt: skip
+    pending = EscrowedSecret.objects.filter(Exists(unsent), is_pending=True)
+    return pending.update(is_pending=False, ended_at=timezone.now())

@@ -58,5 +58,6 @@ def release_held() -> None:
 
 @shared_task(name="commands.rotate_revealed")
 def rotate_revealed() -> None:
-    """Have secrets that were revealed exchanged on their devices."""
+    """Have secrets that were revealed exchanged on their devices, and end those that never went out."""
+    rotation.end_unsent()
     rotation.rotate_revealed()

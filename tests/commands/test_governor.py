@@ -170,6 +170,33 @@ def test_what_nobody_approves_ends_and_what_its_asker_may_no_longer_do_is_not_do
 
 
 @pytest.mark.django_db
+def test_a_device_that_enrolled_again_while_its_erasing_was_held_is_spared():
+    user = staff()
+    channels = fleet(2)
+    held = erase(channels, user, confirmed=2).held
+    handed_over = channels.first()
+    type(handed_over.enrollment).objects.filter(pk=handed_over.enrollment_id).update(authenticated_at=timezone.now())
+    HeldAction.objects.update(release_at=timezone.now())
+    holding.release_due()
+    held.refresh_from_db()
+    assert held.state == HeldAction.State.RELEASED
+    assert [row.channel_id for row in QueuedCommand.objects.all()] == [channels.last().pk]
+
+
+@pytest.mark.django_db
+def test_a_held_action_that_breaks_does_not_stand_in_the_way_of_the_next():
+    user = staff()
+    broken, whole = erase(fleet(2), user, confirmed=2).held, erase(fleet(2), user, confirmed=2).held
+    HeldAction.objects.update(release_at=timezone.now())
+    HeldAction.objects.filter(pk=broken.pk).update(channel_ids={"not": "a list"}, options={"nonsense": 1})
+    holding.release_due()
+    broken.refresh_from_db()
+    whole.refresh_from_db()
+    assert (broken.state, whole.state) == (HeldAction.State.FAILED, HeldAction.State.RELEASED)
+    assert QueuedCommand.objects.count() == 2
+
+
+@pytest.mark.django_db
 def test_the_kill_switch_cancels_what_waits_holds_what_is_held_and_refuses_the_rest():
     user = staff()
     erase(fleet(1), user)

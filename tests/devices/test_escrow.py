@@ -7,8 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from commands.models import Command
-from commands.rotation import rotate_revealed
+from commands.asking import ask
+from commands.models import Command, QueuedCommand
+from commands.queue import cancel_commands
+from commands.rotation import end_unsent, rotate_revealed
 from devices.escrow import (
     confirm_secrets,
     current_value,
@@ -19,7 +21,7 @@ from devices.escrow import (
     propose_secrets,
     reject_secrets,
 )
-from devices.models import EscrowedSecret, Event
+from devices.models import Channel, EscrowedSecret, Event
 from devices.reveals import NotForPeople, reveal_secret
 from devices.timeline import Actor
 from mdm_project.crypto import CannotDecrypt
@@ -115,6 +117,22 @@ def test_a_revealed_recovery_key_is_exchanged_after_an_hour_and_only_once():
     EscrowedSecret.objects.update(rotation_wished_at=timezone.now() - timedelta(seconds=1))
     assert (rotate_revealed(), rotate_revealed()) == (1, 0)
     assert Command.objects.get().request_type == "RotateFileVaultKey"
+
+
+@pytest.mark.django_db
+def test_a_pin_of_a_command_that_never_went_out_ends_and_one_that_may_have_arrived_stays():
+    user = factories.make_staff(is_superuser=True)
+    devices = [factories.make_channel(factories.make_device("macos")).device for _ in range(2)]
+    for device in devices:
+        channels = Channel.objects.filter(device=device)
+        ask("DeviceLock", {}, channels, actor=Actor.staff(user), reason="lost")
+    delivered = QueuedCommand.objects.filter(channel__device=devices[1])
+    delivered.update(deliveries=1, state=QueuedCommand.State.SENT)
+    assert end_unsent() == 0, "both still wait"
+    cancel_commands(QueuedCommand.objects.all(), actor=LEE)
+    assert end_unsent() == 1
+    pending = EscrowedSecret.objects.filter(is_pending=True)
+    assert [secret.device_id for secret in pending] == [devices[1].pk]
 
 
 @pytest.mark.django_db

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from commands.governor.models import HeldAction
+from commands.governor import switch as kill_switch
+from commands.governor.models import GovernorLimit, HeldAction
 from commands.models import Command, QueuedCommand
 from commands.results import drain_reports
 from commands.workflows.definition import InvalidParameters
@@ -18,7 +19,7 @@ from commands.workflows.services import (
     end_workflow,
     start_workflow,
 )
-from devices.models import Device, Enrollment, EscrowedSecret, Event
+from devices.models import Channel, Device, Enrollment, EscrowedSecret, Event
 from devices.timeline import Actor
 from simulator.catalog import IPHONE, MAC
 from tests import factories
@@ -225,3 +226,58 @@ def test_a_workflow_is_refused_with_the_reason(stage, lee):
     with pytest.raises(WorkflowRefused, match="running on this device already"):
         start_workflow("lost_device", row_of(phone), LOST, actor=lee, reason="lost")
     assert not HeldAction.objects.exists()
+
+
+def test_an_account_that_was_closed_asks_for_nothing_more(stage, lee):
+    device = stage.enroll(IPHONE)
+    workflow = start_workflow("lost_device", row_of(device), LOST, actor=lee, reason="stolen")
+    look(workflow)
+    visit(stage, device, workflow)
+    visit(stage, device, workflow)
+    type(lee.user).objects.filter(pk=lee.user.pk).update(is_active=False)
+    before = len(asked(workflow))
+    visit(stage, device, workflow)
+    look(workflow, timedelta(minutes=16))
+    assert workflow.state == "failed"
+    assert "may no longer send commands" in workflow.note
+    assert len(asked(workflow)) == before
+
+
+def test_while_destructive_commands_are_stopped_an_offboarding_waits_and_then_goes_on(stage, lee):
+    device = stage.enroll(IPHONE)
+    kill_switch.stop(actor=lee, reason="strange")
+    workflow = start_workflow("offboard", row_of(device), {"how": "erase"}, actor=lee, reason="sold")
+    for _ in range(5):
+        look(workflow, timedelta(minutes=11))
+    assert workflow.state == "running"
+    assert "strange" in workflow.note
+    assert "EraseDevice" not in asked(workflow)
+    kill_switch.resume(actor=lee, reason="over")
+    look(workflow, timedelta(minutes=11))
+    assert asked(workflow)[-1] == "EraseDevice"
+
+
+def test_what_the_governor_holds_of_a_workflow_goes_with_it(stage, lee):
+    device = stage.enroll(IPHONE)
+    GovernorLimit.objects.filter(danger="erase").update(second_person_above=0)
+    workflow = start_workflow("offboard", row_of(device), {"how": "erase"}, actor=lee, reason="sold")
+    look(workflow)
+    held = HeldAction.objects.get()
+    assert "second person" in workflow.note
+    look(workflow)
+    assert HeldAction.objects.count() == 1, "it is asked once"
+    cancel_workflow(workflow, actor=lee, reason="not sold after all")
+    held.refresh_from_db()
+    assert held.state == HeldAction.State.CANCELLED
+
+
+def test_a_step_that_could_not_ask_is_not_taken_for_done(stage, lee):
+    device = stage.enroll(IPHONE)
+    workflow = start_workflow("refresh_everything", row_of(device), {}, actor=lee)
+    Channel.objects.update(state=Channel.State.DISABLED)
+    for _ in range(3):
+        look(workflow, timedelta(minutes=11))
+    assert (workflow.state, asked(workflow)) == ("running", [])
+    Channel.objects.update(state=Channel.State.ENABLED)
+    look(workflow, timedelta(minutes=11))
+    assert "DeviceInformation" in asked(workflow)
