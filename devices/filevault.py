@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.db import transaction
 
 from devices.models import Device, EscrowKey
+from devices.own_profiles import FILEVAULT
 from mdm_project import pki, plist
 from mdm_project.crypto import seal, unseal
 from mdm_project.enveloped import Recipient, open_enveloped
 from mdm_project.errors import BadRequest
 
-PROFILE_IDENTIFIER = "com.espalier.filevault"
 _FORM = re.compile(rb"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){5}")
 _NAMESPACE = uuid.UUID("4f1c5f0e-6f0b-4c8e-9a3d-6d5a4b0f7c21")
 
@@ -108,7 +108,7 @@ def filevault_profile(device: Device, *, bypass_attempts: int, location: str = "
     names = ("certificate", "escrow", "filevault")
     for name, payload in zip(names, payloads, strict=True):
         payload |= {
-            "PayloadIdentifier": f"{PROFILE_IDENTIFIER}.{name}",
+            "PayloadIdentifier": f"{FILEVAULT}.{name}",
             "PayloadUUID": _uuid(device, name),
             "PayloadVersion": 1,
         }
@@ -116,7 +116,7 @@ def filevault_profile(device: Device, *, bypass_attempts: int, location: str = "
         {
             "PayloadType": "Configuration",
             "PayloadVersion": 1,
-            "PayloadIdentifier": PROFILE_IDENTIFIER,
+            "PayloadIdentifier": FILEVAULT,
             "PayloadUUID": _uuid(device, "profile"),
             "PayloadDisplayName": "FileVault",
             "PayloadDescription": "Encrypts this Mac and keeps its recovery key with your administrators.",

@@ -13,10 +13,10 @@ from django.conf import settings
 
 from devices import authorities
 from devices.models import Enrollment
+from devices.own_profiles import ENROLLMENT_PREFIX
 from enrollment.models import EnrollmentProfile
 from mdm_project import cms, plist
 
-IDENTIFIER_PREFIX = "com.espalier.enrollment"
 SIGN_AND_ENCRYPT = 5
 KEY_BITS = 2048
 
@@ -38,7 +38,7 @@ def enrollment_profile_plist(
     profile: EnrollmentProfile, *, challenge: str, topic: str, enrollment: Enrollment | None = None
 ) -> dict:
     """Return the content of an enrollment profile; identifiers stay the same for one slug, so it replaces itself."""
-    identifier = f"{IDENTIFIER_PREFIX}.{profile.slug}"
+    identifier = f"{ENROLLMENT_PREFIX}.{profile.slug}"
     authority = authorities.issuing_authority().certificate
     scep = _scep_payload(profile, identifier, authority, challenge)
     mdm = _mdm_payload(profile, identifier, topic, scep["PayloadUUID"], enrollment)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from devices import outbox
+from devices.own_profiles import is_own
 from devices.timeline import Actor, record_event
 from mdm_project import plist
 from mdm_project.errors import BadRequest, Conflict
@@ -67,6 +68,8 @@ def store_new(draft: dict, *, actor: Actor, kind: str, said: str, removal_policy
     identifier = draft["PayloadIdentifier"]
     if len(identifier) > MAX_IDENTIFIER_CHARACTERS:
         raise _wrong("PayloadIdentifier", f"has more than {MAX_IDENTIFIER_CHARACTERS} characters")
+    if is_own(identifier):
+        raise _wrong("PayloadIdentifier", "is that of a profile of Espalier itself, which this one would replace")
     if len(draft["PayloadUUID"]) > 100:
         raise _wrong("PayloadUUID", "has more than 100 characters")
     profile = Profile(identifier=identifier, uuid=draft["PayloadUUID"], name=identifier)

@@ -19,11 +19,11 @@ from commands.governor import ConfirmationRequired
 from commands.meanings import meaning_of
 from devices.models import Channel, Device, Group
 from devices.timeline import Actor
-from mdm_project.errors import BadRequest, EspalierError
+from mdm_project.errors import EspalierError
 from profiles import catalogue
 from profiles.catalogue import UnknownEntry
-from profiles.console.badges import systems_of
-from profiles.console.entry_pages import panel_of, part_answer, preview_answer, upload_answer
+from profiles.console.badges import badges_of, systems_of
+from profiles.console.entry_pages import panel_of, part_answer, preview_answer, read_form, said, upload_answer
 from profiles.console.keys_form import EntryForm
 
 MAY_SEND = "commands.add_command"
@@ -160,13 +160,7 @@ class ComposePages:
 
     def _send(self, request, form: EntryForm, target: TargetForm, errors: list[str]) -> HttpResponse | None:
         """Ask; fills ``errors`` with what keeps it from being asked."""
-        try:
-            form.read(request)
-        except BadRequest as error:
-            errors.append(error.detail)
-            return None
-        errors += form.errors()
-        if errors or not target.is_valid():
+        if not (read_form(request, form, errors) and target.is_valid()):
             return None
         try:
             asked = ask(
@@ -178,7 +172,7 @@ class ComposePages:
             target.add_error("confirm", error.detail)
             return None
         except EspalierError as error:
-            errors += [error.detail, *(f"{path.removeprefix('payload.')}: {why}" for path, why in error.fields.items())]
+            errors += said(error)
             return None
         if asked.held is not None:
             return self.done(request, asked.held.words, self.route("changelist"))
@@ -239,13 +233,14 @@ def _refusal(request_type: str, device: Device | None) -> str:
 
 
 def _choices(device: Device | None) -> list[tuple[str, str, list]]:
-    """Return (purpose, icon, [(entry, systems, refusal)]), what the device cannot take last."""
+    """Return (purpose, icon, [(entry, systems, refusal, is deprecated)]), what the device cannot take last."""
     candidates = candidates_of(Channel.objects.filter(device=device).reachable()) if device else []
     entries = []
     for entry in catalogue.commands():
         reasons = [refusal_of(entry.type, candidate) for candidate in candidates]
         refusal = reasons[0] if reasons and all(reasons) else ""
-        entries.append((entry, ", ".join(systems_of(entry.support)), refusal))
+        is_old = any(badge.is_deprecation for badge in badges_of(entry.support))
+        entries.append((entry, ", ".join(systems_of(entry.support)), refusal, is_old))
     found: dict[str, list] = {title: [] for title, _icon, _beginnings in PURPOSES}
     for each in sorted(entries, key=lambda each: (bool(each[2]), each[0].label.lower())):
         found[_purpose(each[0].slug)].append(each)

@@ -46,6 +46,12 @@ STEP_STATES = {
 }
 
 
+def _step_word(row: WorkflowStep) -> status.Status:
+    """A step that is to be begun again is not one that was not begun."""
+    is_again = row.state == WorkflowStep.State.WAITING and (row.times or row.attempts)
+    return status.Status("Waiting", "wait", "hourglass_top") if is_again else STEP_STATES[row.state]
+
+
 def _field(parameter: Parameter) -> forms.Field:
     common = {"label": parameter.label, "required": parameter.is_required, "help_text": parameter.help}
     common["initial"] = parameter.default
@@ -65,16 +71,31 @@ class StartForm(forms.Form):
         required=False, max_length=500, help_text="Kept in the timeline.", widget=UnfoldAdminTextInputWidget()
     )
 
-    def __init__(self, *args, definition: Definition, **kwargs):
+    typed = forms.CharField(widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}))
+
+    def __init__(self, *args, definition: Definition, device: Device, **kwargs):
         super().__init__(*args, **kwargs)
+        self.expected = device.serial_number or device.udid or str(device.pk)
+        self.fields["typed"].label = f"Type {self.expected} to confirm"
+        if not definition.loses_data:
+            del self.fields["typed"]
         for parameter in definition.parameters:
             self.fields[parameter.name] = _field(parameter)
         self.fields["reason"].required = definition.is_dangerous
-        self.order_fields([*(parameter.name for parameter in definition.parameters), "reason"])
+        self.order_fields([*(parameter.name for parameter in definition.parameters), "reason", "typed"])
+
+    def clean_typed(self) -> str:
+        if self.cleaned_data["typed"].strip().upper() != self.expected.upper():
+            raise forms.ValidationError(f"This must be {self.expected}, exactly.")
+        return self.expected
 
     def parameters(self) -> dict:
         """Return what was entered. The form is valid."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "reason" and value is not None}
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name not in ("reason", "typed") and value is not None
+        }
 
 
 @admin.register(Workflow)
@@ -141,7 +162,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         for row in workflow.steps.order_by("position"):
             asked = Command.objects.visible_to(request.user).filter(workflow_steps=row).order_by("-id")
             shown = list(asked.only("id", "request_type", "created_at")[:5])
-            steps.append((definition.step(row.name), row, STEP_STATES[row.state], shown))
+            steps.append((definition.step(row.name), row, _step_word(row), shown))
         may_change = request.user.has_perm("commands.change_workflow")
         context = {
             "title": definition.title, "workflow": workflow, "definition": definition, "steps": steps,
@@ -168,7 +189,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
             definition = definition_of(kind)
         except NotFound as error:
             raise Http404(error.detail) from error
-        form = StartForm(submitted(request)[0], definition=definition)
+        form = StartForm(submitted(request)[0], definition=definition, device=device)
         context = {"title": f"{definition.title}: {device}", "form": form, "button": "Start"}
         context |= {"back": f"/console/devices/device/{device.pk}/change/", "is_danger": definition.is_dangerous}
         context["warning"] = definition.refusal(device)
@@ -184,7 +205,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
             except InvalidParameters as error:
                 for path, why in error.fields.items():
                     name = path.removeprefix("parameters.")
-                    form.add_error(name if name in form.fields else None, why)
+                    form.add_error(name if name in form.fields else None, f"{why[:1].upper()}{why[1:]}")
             except EspalierError as error:
                 form.add_error(None, error.detail)
         return self.dialog(request, "console/dialog_form.html", context)

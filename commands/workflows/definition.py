@@ -140,7 +140,7 @@ REPEAT_STEP, START_ANEW, STOP = "repeat step", "start anew", "stop"
 @dataclass(frozen=True)
 class Definition:
     """A kind of workflow. ``refusal`` says why it is of no use for a device, or nothing; ``end_title`` names the button
-    that ends what would go on for ever.
+    that ends what would go on for ever; before one that ``loses_data`` the serial number is typed.
     """
 
     kind: str
@@ -151,6 +151,7 @@ class Definition:
     refusal: "Callable[[Device], str]"
     parameters: tuple[Parameter, ...] = ()
     is_dangerous: bool = False
+    loses_data: bool = False
     end_title: str = ""
     on_reenrollment: str = REPEAT_STEP
     check: Callable[[dict], dict[str, str]] = field(default=lambda values: {})
@@ -169,7 +170,7 @@ class Definition:
             fields = {f"parameters.{name}": why for name, why in self.check(values).items()}
         if fields:
             first = next(iter(fields.items()))
-            raise InvalidParameters(f"{first[0].removeprefix('parameters.')} {first[1]}", fields=fields)
+            raise InvalidParameters(f"{first[0].removeprefix('parameters.')}: {first[1]}", fields=fields)
         return values
 
     def step(self, name: str) -> Step:

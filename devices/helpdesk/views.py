@@ -39,6 +39,7 @@ class Result:
     icon: str
     system: str
     state: status.Status
+    refusal: str
     tasks: list[Task]
     lost_refusal: str
 
@@ -70,6 +71,7 @@ def _results(devices: list[Device], user) -> list[Result]:
         Result(
             device, icon_of(device.platform), system_words(device.platform, device.os_version) or "OS unknown",
             ENROLLMENT_STATES.get(device.state, status.NEVER_ENROLLED),
+            _refusal(candidates.get(device.pk), may_send),
             [_task(form, candidates.get(device.pk), may_send) for form in TASKS],
             LOST_DEVICE.refusal(device) if user.has_perm(MAY_START) else NO_PERMISSION,
         )
@@ -77,12 +79,15 @@ def _results(devices: list[Device], user) -> list[Result]:
     ]  # fmt: skip
 
 
-def _task(form, candidate: Candidate | None, may_send: bool) -> Task:
+def _refusal(candidate: Candidate | None, may_send: bool) -> str:
     if not may_send:
-        reason = NO_PERMISSION
-    elif candidate is None:
-        reason = NOT_ENROLLED
-    else:
+        return NO_PERMISSION
+    return "" if candidate else NOT_ENROLLED
+
+
+def _task(form, candidate: Candidate | None, may_send: bool) -> Task:
+    reason = _refusal(candidate, may_send)
+    if not reason:
         reason = refusal_of(form.request_type, candidate)
         reason = f"{reason[:1].upper()}{reason[1:]}." if reason else ""
     return Task(form.__name__, form.title, form.icon, reason)

@@ -33,6 +33,7 @@ class AssignmentPages:
             self.view_path("conflicts/", self.conflicts_view, "conflicts"),
             self.view_path("<int:pk>/assignments/", self.assignments_view, "assignments"),
             self.view_path("<int:pk>/assignments/add/", self.assign_view, "assign"),
+            self.view_path("<int:pk>/assignments/withdraw/", require_POST(self.withdraw_view), "withdraw"),
             self.view_path(one, self.assignment_view, "assignment"),
             self.view_path(f"{one}delete/", require_POST(self.unassign_view), "unassign"),
             self.view_path(f"{one}halt/", self.halt_view, "halt"),
@@ -51,6 +52,7 @@ class AssignmentPages:
             "may_add": may_plan and request.user.has_perm(ADD),
             "may_change": may_plan and request.user.has_perm(CHANGE),
             "may_delete": may_plan and request.user.has_perm(DELETE),
+            "may_withdraw": may_plan and request.user.has_perm("profiles.change_profile"),
         }
         return self.page(request, "console/assignment/list.html", context)
 
@@ -85,6 +87,11 @@ class AssignmentPages:
         profile = self._plannable(request, pk, DELETE)
         assignment = self._assignment(request, profile, assignment_pk)
         return self.plan_and_show(request, {"kind": "delete_assignment", "assignment": assignment.pk}, profile)
+
+    def withdraw_view(self, request, pk):
+        """Plan to take the profile away from all devices: every assignment ends."""
+        profile = self._plannable(request, pk, "profiles.change_profile")
+        return self.plan_and_show(request, {"kind": "remove_profile", "profile": profile.pk}, profile)
 
     def step_view(self, request, pk, assignment_pk, step):
         """Plan a step of a rollout."""

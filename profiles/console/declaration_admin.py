@@ -13,12 +13,20 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from devices.timeline import Actor
 from mdm_project import plist
 from mdm_project.console import ConsoleAdmin
-from mdm_project.errors import BadRequest, EspalierError
+from mdm_project.errors import EspalierError
 from mdm_project.templatetags.console import age
 from profiles import catalogue
 from profiles.catalogue import UnknownEntry
 from profiles.console.badges import systems_of
-from profiles.console.entry_pages import by_purpose, panel_of, part_answer, preview_answer, upload_answer
+from profiles.console.entry_pages import (
+    by_purpose,
+    panel_of,
+    part_answer,
+    preview_answer,
+    read_form,
+    said,
+    upload_answer,
+)
 from profiles.console.keys_form import EntryForm
 from profiles.declarations import change_declaration, create_declaration, delete_declaration, payload_of
 from profiles.models import Declaration
@@ -78,7 +86,7 @@ class DeclarationAdmin(ConsoleAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         if not request.GET.get("type"):
-            entries = [(entry, ", ".join(systems_of(entry.support)), "") for entry in catalogue.declarations()]
+            entries = [(entry, ", ".join(systems_of(entry.support)), "", False) for entry in catalogue.declarations()]
             context = {"title": "New declaration", "groups": by_purpose(entries, lambda each: each[0].label.lower())}
             context |= {"about": "every declaration of Apple's schema", "compose_url": self.route("add")}
             context["placeholder"] = "passcode, software update, com.apple…"
@@ -145,18 +153,12 @@ class DeclarationAdmin(ConsoleAdmin):
 
     def _save(self, request, form: EntryForm, facts: DeclarationFacts, errors: list[str], save):
         """Read what was submitted and save it; fills ``errors`` with what keeps it from being saved."""
-        try:
-            form.read(request)
-        except BadRequest as error:
-            errors.append(error.detail)
-            return None
-        errors += form.errors()
-        if errors or not facts.is_valid():
+        if not (read_form(request, form, errors) and facts.is_valid()):
             return None
         try:
             declaration = save()
         except EspalierError as error:
-            errors += [error.detail, *(f"{path.removeprefix('payload.')}: {why}" for path, why in error.fields.items())]
+            errors += said(error)
             return None
         self.message_user(request, "Saved.")
         return HttpResponseRedirect(self.route("change", declaration.pk))

@@ -3,15 +3,15 @@
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
-from mdm_project.errors import BadRequest
+from mdm_project.errors import BadRequest, EspalierError
 from profiles.catalogue import Entry, labels
 from profiles.console import uploads
 from profiles.console.composer import icon_of
 from profiles.console.fields import Field
-from profiles.console.keys_form import EntryForm
+from profiles.console.keys_form import EntryForm, KeysForm
 
 
-def part_answer(request, form: EntryForm, addresses: dict) -> HttpResponse:
+def part_answer(request, form: KeysForm, addresses: dict) -> HttpResponse:
     """Answer with a new item of an array, a new key of a dictionary, or an inner dictionary to fill."""
     pointer = request.GET.get("at", "")
     if request.GET.get("fill"):
@@ -37,6 +37,21 @@ def upload_answer(request, addresses: dict) -> HttpResponse:
     except BadRequest as error:
         made.error, made.is_set = error.detail, False
     return render(request, "console/profile/data.html", {"field": made, "is_new": True, **addresses})
+
+
+def read_form(request, form: EntryForm, errors: list[str]) -> bool:
+    """Read what was submitted; on False ``errors`` says what cannot be read."""
+    try:
+        form.read(request)
+    except BadRequest as error:
+        errors.append(error.detail)
+    errors += form.errors()
+    return not errors
+
+
+def said(error: EspalierError) -> list[str]:
+    """Return an error as lines for the top of a form: what is wrong, and each key with its reason."""
+    return [error.detail, *(f"{path.removeprefix('payload.')}: {why}" for path, why in error.fields.items())]
 
 
 def preview_answer(request, form: EntryForm, preview_url: str) -> HttpResponse:

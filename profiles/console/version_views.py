@@ -3,11 +3,12 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 
+from devices.console.forms import ReasonForm
 from devices.timeline import Actor
 from mdm_project.console import submitted
 from mdm_project.errors import EspalierError
 from profiles.composing import change_profile
-from profiles.console.access import PUBLISH, find_profile, may_download, require
+from profiles.console.access import PUBLISH, SECRETS, find_profile, may_download, require
 from profiles.console.change_words import words_of_changes
 from profiles.console.composer import form_of
 from profiles.console.forms import ImportForm, NoteForm
@@ -16,6 +17,7 @@ from profiles.diff import diff
 from profiles.importing import import_profile
 from profiles.lint import scope_of_profile
 from profiles.models import Profile
+from profiles.removal_passwords import reveal_removal_password
 from profiles.rendering import composed, download
 from profiles.unwrapping import MAX_FILE_BYTES
 from profiles.versions import latest_version, publish, roll_back, version_of
@@ -36,6 +38,7 @@ class VersionPages:
             self.view_path("<int:pk>/versions/<int:number>/restore/", self.roll_back_view, "roll_back"),
             self.view_path("<int:pk>/download/", self.download_view, "download"),
             self.view_path("<int:pk>/archive/", self.archive_view, "archive"),
+            self.view_path("<int:pk>/removal-password/", self.removal_password_view, "removal_password"),
         ]
 
     def import_view(self, request):
@@ -153,6 +156,26 @@ class VersionPages:
         name = f"profile-{profile.pk}" + ("" if source is profile else f"-v{source.number}")
         headers = {"Content-Disposition": f'attachment; filename="{name}.mobileconfig"', "Cache-Control": "no-store"}
         return HttpResponse(body, content_type=MOBILECONFIG, headers=headers)
+
+    def removal_password_view(self, request, pk):
+        """Ask for the reason (GET); show the removal password once, and take it away after a minute (POST)."""
+        require(request.user, SECRETS)
+        profile = find_profile(request.user, pk)
+        form = ReasonForm(submitted(request)[0])
+        context = {"title": f"Removal password of {profile.name}", "form": form, "button": "Reveal"}
+        context |= {"back": self.route("change", profile.pk)}
+        context["warning"] = "Who reveals it, when and why is written to the timeline."
+        template = "console/dialog_form.html"
+        if request.method == "POST" and form.is_valid():
+            try:
+                actor = Actor.staff(request.user)
+                context["value"] = reveal_removal_password(profile, actor, form.cleaned_data["reason"])
+                context["seconds"], template = 60, "console/device/secret_shown.html"
+            except EspalierError as error:
+                form.add_error(None, error.detail)
+        answer = self.dialog(request, template, context)
+        answer["Cache-Control"] = "no-store"
+        return answer
 
     def archive_view(self, request, pk):
         """Ask (GET), and put a profile away or take it back (POST)."""

@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST
 from devices.timeline import Actor
 from mdm_project import plist
 from mdm_project.console import submitted
-from mdm_project.errors import BadRequest, EspalierError, TooLarge
+from mdm_project.errors import EspalierError, TooLarge
 from profiles.composing import change_profile, create_profile
-from profiles.console import raw_text, uploads
+from profiles.console import raw_text
 from profiles.console.access import PUBLISH, SECRETS, find_profile, require
 from profiles.console.change_words import words_of_changes
 from profiles.console.composer import PayloadForm, form_of, listed
 from profiles.console.data_words import line_of
-from profiles.console.fields import Field
+from profiles.console.entry_pages import part_answer, upload_answer
 from profiles.console.forms import FactsForm, NewProfileForm
 from profiles.console.lint_panel import fixed_draft, lint_context
 from profiles.diff import diff
@@ -179,35 +179,12 @@ class ComposerPages:
     def part_view(self, request, pk):
         """Answer with a new item of an array, a new key of a dictionary, or an inner dictionary to fill."""
         form = self._open_form(request, pk)
-        pointer = request.GET.get("at", "")
-        if request.GET.get("fill"):
-            made, template = form.part(pointer), "console/profile/field.html"
-        else:
-            made = form.added(pointer, request.GET.get("variant", ""))
-            template = "console/profile/free_key.html" if made and not _is_item(made) else "console/profile/item.html"
-        if made is None:
-            raise Http404("the form has no such field")
-        context = {"field": made, "at": pointer, "is_new": True, **_addresses(form)}
-        return render(request, template, context)
+        return part_answer(request, form, _addresses(form))
 
     def upload_view(self, request, pk):
         """Keep a file that was chosen, and answer with what it is."""
         require(request.user, "profiles.change_profile")
-        form = self._open_form(request, pk)
-        file, pointer = request.FILES.get("file"), request.GET.get("at", "")
-        made = Field(pointer, "data", is_set=True)
-        try:
-            if file is None:
-                raise BadRequest("Choose a file.")
-            data = file.read()
-            made.token, made.value = uploads.keep(request.user, data), data
-        except BadRequest as error:
-            made.error, made.is_set = error.detail, False
-        return render(request, "console/profile/data.html", {"field": made, "is_new": True, **_addresses(form)})
-
-
-def _is_item(made: Field) -> bool:
-    return not made.token.startswith("*")
+        return upload_answer(request, _addresses(self._open_form(request, pk)))
 
 
 def _addresses(form: PayloadForm) -> dict:

@@ -18,6 +18,7 @@ from profiles.lint.removal import check_removal
 from profiles.lint.schema import check_schema
 from profiles.lint.scope import SHOWN, Scope, channels_for, scope_of_channels, scope_of_profile
 from profiles.lint.structure import check_structure
+from profiles.lint.users import check_users
 from profiles.models import Profile
 
 __all__ = [
@@ -52,6 +53,7 @@ def lint(content: dict, profile: Profile | None = None, scope: Scope | None = No
     check_removal(document, scope, report)
     check_fleet(document, scope, report)
     check_overlaps(document, scope, report)
+    check_users(document, report)
     _check_values(document, known, scope, report)
     return report.sorted()
 

@@ -149,7 +149,7 @@
     if (target.id === "c-find") { filter(); return; }
     if (target.matches("[data-filter-payloads]")) {
       const words = target.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-      const body = target.closest(".e-content");
+      const body = target.closest(".c-choose, .e-content");
       body.querySelectorAll(".c-group").forEach((group) => {
         group.querySelectorAll(".c-pick").forEach((pick) => { pick.hidden = !words.every((word) => pick.dataset.find.includes(word)); });
         group.hidden = ![...group.querySelectorAll(".c-pick")].some((pick) => !pick.hidden);
@@ -173,7 +173,7 @@
     // Enter in the search of payload types takes the one of that name, else the first that is shown.
     if (event.key === "Enter" && event.target.matches("[data-filter-payloads]")) {
       event.preventDefault();
-      const shown = [...event.target.closest(".e-content").querySelectorAll(".c-group:not([hidden]) .c-pick:not([hidden])")];
+      const shown = [...event.target.closest(".c-choose, .e-content").querySelectorAll(".c-group:not([hidden]) .c-pick:not([hidden])")];
       const text = event.target.value.trim().toLowerCase();
       (shown.find((pick) => pick.dataset.find.startsWith(text)) ?? shown[0])?.click();
     }

@@ -127,6 +127,20 @@ def test_an_assignment_is_ended_through_a_plan_that_says_who_loses_it(console, p
     assert "End an assignment of “Welcome”" in words(text_of(console.get(where)))
 
 
+def test_a_profile_is_taken_away_from_all_through_a_plan(console, profile):
+    (one,) = make_channels(1)
+    assign(profile, make_group(one))
+    recompute_desired()
+    assert "Take away from all" in text_of(console.get(address("assignments", profile.pk)))
+    where = plan_of(console.post(address("withdraw", profile.pk)))
+    assert one.device.serial_number in words(text_of(console.get(where)))
+    assert DesiredItem.objects.exists()
+    console.post(where)
+    profile.refresh_from_db()
+    assert profile.is_archived and not DesiredItem.objects.exists()
+    assert "Take away from all" not in text_of(console.get(address("assignments", profile.pk)))
+
+
 def test_a_plan_warns_of_what_lint_has_against_the_devices_it_reaches(console, profile):
     phone = make_channel()
     where = plan_of(console.post(address("assign", profile.pk), FORM | {"include": [make_group(phone).pk]}))

@@ -14,6 +14,7 @@ from devices.timeline import SYSTEM
 from mdm_project import plist
 from profiles.composing import add_payload, create_profile, save_draft
 from profiles.models import Profile, RemovalPolicy
+from profiles.removal_passwords import removal_password
 from profiles.removal_policies import create_policy
 from profiles.versions import publish
 from tests.console.form_fields import fields_of
@@ -291,3 +292,19 @@ def test_removal_policies_are_changed_by_their_services(console):
     assert not RemovalPolicy.objects.exists()
     kinds = Event.objects.filter(kind__startswith="removal_policy_").order_by("id").values_list("kind", flat=True)
     assert list(kinds) == ["removal_policy_created", "removal_policy_changed", "removal_policy_deleted"]
+
+
+def test_a_removal_password_is_shown_once_with_a_reason(console):
+    policy = create_policy("With a password", "password", actor=SYSTEM)
+    profile = make("Locked", removal_policy=policy)
+    secret, where = removal_password(profile), address_of(profile, page="removal_password")
+    assert where in text_of(console.get(address_of(profile)))
+    assert secret not in text_of(console.post(where, {"reason": ""}))
+    assert not Event.objects.filter(kind="removal_password_revealed").exists()
+    answer = console.post(where, {"reason": "the device is sold"})
+    assert secret in text_of(answer)
+    assert "no-store" in answer["Cache-Control"]
+    assert Event.objects.get(kind="removal_password_revealed").data["reason"] == "the device is sold"
+    assert "no removal password" in text_of(
+        console.post(address_of(make("Open"), page="removal_password"), {"reason": "x"})
+    )

@@ -192,3 +192,12 @@ def test_a_password_is_made_when_a_policy_asks_for_one_and_stays():
     profile = change_profile(profile, 2, SYSTEM, removal_policy=None)
     profile = change_profile(profile, 3, SYSTEM, removal_policy=policy)
     assert bytes(profile.removal_password_encrypted) == sealed
+
+
+@pytest.mark.parametrize("identifier", ["com.espalier.filevault", "com.espalier.enrollment.staff"])
+def test_an_identifier_of_our_own_profiles_is_refused(identifier):
+    with pytest.raises(BadRequest) as refused:
+        create_profile("Mine", actor=SYSTEM, identifier=identifier)
+    assert refused.value.fields.keys() == {"PayloadIdentifier"}
+    assert not Profile.objects.exists()
+    create_profile("Mine", actor=SYSTEM, identifier=f"{identifier.split('.')[-1]}.example")

@@ -414,3 +414,18 @@ def test_the_number_of_statements_is_the_same_for_any_number_of_devices():
 def make_members(group):
     channels = [channel(version=f"1{number}.1") for number in range(12)]
     fill(group, *channels, *Device.objects.order_by("id")[:1])
+
+
+def test_devices_without_a_user_who_could_get_a_profile_for_users_are_named():
+    with_user, without = channel("macos", "15.5"), channel("macos", "15.5", name="Lonely")
+    factories.make_channel(enrollment=with_user.enrollment, user_key="ada")
+    profile = factories.make_profile(payloads=[WIFI])
+    assign(profile, make_group(with_user, without))
+    assert "no_user_channel" not in codes(lint(profile.draft, profile))
+    profile.scope = profile.Scope.USER
+    profile.save()
+
+    found = one(lint(profile.draft, profile), "no_user_channel")
+    assert found.level is Level.WARNING and found.devices.first == ((without.device_id, "Lonely"),)
+    factories.make_channel(enrollment=without.enrollment, user_key="grace")
+    assert "no_user_channel" not in codes(lint(profile.draft, profile))

@@ -23,7 +23,7 @@ def _refusal(device: Device) -> str:
 def _check(values: dict) -> dict[str, str]:
     if values["message"] or values["phone_number"]:
         return {}
-    return {"message": "or a phone number is needed: it is what the finder sees"}
+    return {"message": "A message or a phone number is needed: it is what the finder sees."}
 
 
 def _enable(run: Run) -> None:

@@ -110,5 +110,6 @@ OFFBOARD = Definition(
         Step("release", "Let the secrets go", _release, needs_enrollment=False),
     ),
     is_dangerous=True,
+    loses_data=True,
     on_reenrollment=STOP,
 )  # fmt: skip
