@@ -1,4 +1,4 @@
-"""What the device page says about a device: its header, health, what needs attention, and its live list of commands.
+"""What the device page says about a device: its header, health, and its live list of commands.
 
 Everything is read for one device in a fixed number of statements; nothing here changes anything.
 """
@@ -14,34 +14,18 @@ from django.utils import timezone
 from commands.answers import error_words, summaries
 from commands.models import QueuedCommand, Report
 from commands.progress import clock, progress
-from devices.models import Channel, Device, Enrollment, Event, Identity, RejectedMessage
+from devices.models import Channel, Device, Enrollment, Event, Identity
 from mdm_project import status
 from mdm_project.status import Status
 
 LIVE_COMMANDS = 8
 RECENT_EVENTS = 8
 ATTENTION_DAYS = 7
-SILENT_DAYS = 7
-IDENTITY_WARNING_DAYS = 30
 ENROLLMENT_STATES = {
     Enrollment.State.ENROLLED: status.ENROLLED,
     Enrollment.State.PENDING: status.ENROLLING,
     Enrollment.State.UNENROLLED: status.UNENROLLED,
 }
-
-
-@dataclass
-class Attention:
-    """Something that needs a person: what it is, in plain words, and where to do something about it."""
-
-    tone: str
-    icon: str
-    title: str
-    detail: str = ""
-    retry_id: int | None = None
-    link: str = ""
-    link_text: str = ""
-    rejected_id: int | None = None
 
 
 @dataclass
@@ -74,7 +58,7 @@ class Health:
     failed: int
     is_enrolled: bool
     channel: Channel | None = None
-    attention: list[Attention] = field(default_factory=list)
+    failures: list[dict] = field(default_factory=list)
 
 
 def find_device(user, pk) -> Device:
@@ -97,7 +81,7 @@ def health_of(device: Device) -> Health:
     channel = device_channel(device)
     waiting = QueuedCommand.objects.for_device(device).waiting().count()
     failures = recent_failures(device)
-    health = Health(
+    return Health(
         enrollment=ENROLLMENT_STATES.get(device.state, status.NEVER_ENROLLED),
         push=push_status(channel),
         last_seen_at=device.last_seen_at,
@@ -105,9 +89,16 @@ def health_of(device: Device) -> Health:
         failed=sum(failure["number"] for failure in failures),
         is_enrolled=device.state == Enrollment.State.ENROLLED,
         channel=channel,
+        failures=failures,
     )
-    health.attention = [*_silence(health), *_failures(failures)]
-    return health
+
+
+def recent_failures(device: Device) -> list[dict]:
+    """Return what failed in the last days, by kind and cause, newest first."""
+    since = timezone.now() - timedelta(days=ATTENTION_DAYS)
+    failed = QueuedCommand.objects.for_device(device).failed_since(since).order_by()
+    grouped = failed.values(request_type=F("command__request_type"), cause=F("note"))
+    return list(grouped.annotate(number=Count("id"), newest=Max("id")).order_by("-newest")[:5])
 
 
 def push_status(channel: Channel | None) -> Status:
@@ -139,87 +130,11 @@ def _after_push(channel: Channel, push) -> Status:
     return Status("Pushed", "wait", "notifications", f"Pushed at {clock(push.accepted_at)}; the device is {since}.")
 
 
-def _silence(health: Health) -> list[Attention]:
-    channel = health.channel
-    if channel is not None and channel.push_gone_at:
-        detail = "Commands keep waiting; if the device connects again by itself, everything goes on."
-        title = f"Probably gone since {clock(channel.push_gone_at)}: APNs says that its push token is dead"
-        return [Attention("attn", "cloud_off", title, detail)]
-    limit = timezone.now() - timedelta(days=SILENT_DAYS)
-    if health.is_enrolled and health.last_seen_at and health.last_seen_at < limit:
-        title = f"Silent since {clock(health.last_seen_at)}"
-        return [Attention("attn", "bedtime", title, "It may be switched off, erased, or without a network.")]
-    return []
-
-
-def recent_failures(device: Device) -> list[dict]:
-    """Return what failed in the last days, by kind and cause, newest first."""
-    since = timezone.now() - timedelta(days=ATTENTION_DAYS)
-    failed = QueuedCommand.objects.for_device(device).failed_since(since).order_by()
-    grouped = failed.values(request_type=F("command__request_type"), cause=F("note"))
-    return list(grouped.annotate(number=Count("id"), newest=Max("id")).order_by("-newest")[:5])
-
-
-def _failures(failures: list[dict]) -> list[Attention]:
-    return [
-        Attention(
-            "bad",
-            "cancel",
-            f"{failure['request_type']} failed" + (f" {failure['number']} times" if failure["number"] > 1 else ""),
-            failure["cause"] or "The device gave no reason.",
-            retry_id=failure["newest"],
-        )
-        for failure in failures
-    ]
-
-
-def slow_attention(device: Device) -> list[Attention]:
-    """Return what needs a person and does not change from second to second: identities, refused messages, reports."""
-    return [*_leaving(device), *_identities(device), *_refusals(device), *_unread_reports(device)]
-
-
-def _leaving(device: Device) -> list[Attention]:
-    if device.state != Enrollment.State.UNENROLLED:
-        return []
-    enrollment = Enrollment.objects.filter(pk=device.current_enrollment_id).first()
-    when = clock(enrollment.unenrolled_at) if enrollment and enrollment.unenrolled_at else "an unknown time"
-    reason = (enrollment.end_reason if enrollment else "") or "The device did not say why."
-    return [Attention("attn", "link_off", f"Left management at {when}", reason)]
-
-
-def _identities(device: Device) -> list[Attention]:
-    identity = current_identity(device)
-    if identity is None or identity.not_after > timezone.now() + timedelta(days=IDENTITY_WARNING_DAYS):
-        return []
-    days = (identity.not_after - timezone.now()).days
-    title = f"Its certificate expires in {days} days" if days >= 0 else "Its certificate has expired"
-    detail = "Renew it before the device can no longer speak to this server."
-    return [Attention("attn", "badge", title, detail, link="identity", link_text="Renew")]
-
-
 def current_identity(device: Device) -> Identity | None:
     """Return the active certificate that is pinned to the current enrollment."""
     key = device.enrollment_key
     identities = Identity.objects.filter(enrollment_key=key, is_active=True) if key else Identity.objects.none()
     return identities.order_by("-not_after", "-id").first()
-
-
-def _refusals(device: Device) -> list[Attention]:
-    since = timezone.now() - timedelta(days=ATTENTION_DAYS)
-    rejected = RejectedMessage.objects.filter(device=device, last_at__gte=since).order_by("-last_at", "-id").first()
-    if rejected is None:
-        return []
-    title = f"A message of it was refused at {clock(rejected.last_at)}"
-    return [Attention("attn", "block", title, rejected.reason, rejected_id=rejected.pk)]
-
-
-def _unread_reports(device: Device) -> list[Attention]:
-    unread = Report.objects.filter(channel__device=device, problem__isnull=False).order_by("-id")
-    report = unread.only("id", "problem", "received_at").first()
-    if report is None:
-        return []
-    title = f"A report of {clock(report.received_at)} could not be interpreted"
-    return [Attention("attn", "help", title, report.problem)]
 
 
 def live_commands(device: Device, limit: int = LIVE_COMMANDS) -> list[LiveCommand]:

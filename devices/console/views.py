@@ -8,18 +8,18 @@ from django.utils.html import format_html_join
 from django.views.decorators.http import require_POST
 
 from commands.schedule import refresh_inventory
-from devices.console import page, sending, tabs
+from devices.console import page, sending
+from devices.console.attention import attention_of
 from devices.console.configuration import ConfigurationPages
 from devices.console.forms import NUMBER, DeviceForm, person_choice
 from devices.console.groups_device import label_fields, save_labels
-from devices.console.timeline import timeline_context
+from devices.console.shown import live_context, page_context
 from devices.models import Channel, Device, Enrollment, Person
 from devices.services import assign_person, set_asset_tag
 from devices.timeline import Actor
 from enrollment.services import renew_identity
 from mdm_project.console import submitted
 from mdm_project.errors import EspalierError
-from mdm_project.platforms import icon_of, system_words
 
 
 class DevicePages(ConfigurationPages):
@@ -42,62 +42,18 @@ class DevicePages(ConfigurationPages):
         if not self.has_view_permission(request):
             raise PermissionDenied
         device = page.find_device(request.user, object_id)
-        allowed = tabs.allowed_tabs(request.user)
-        tab = request.GET.get("tab", "overview")
-        if tab not in tabs.TABS:
-            raise Http404("there is no such tab")
-        if tab not in allowed:
-            raise PermissionDenied
-        text = request.GET.get("q", "").replace("\x00", "").strip()
-        context = {**self._live_context(request, device), **tabs.tab_context(tab, device, text)}
-        if tab == "timeline":
-            context |= timeline_context(device, request.GET, request.user)
-        context |= {
-            "title": str(device),
-            "tab": tab,
-            "tab_template": f"console/device/tab_{tab}.html",
-            "tabs": allowed.items(),
-            "text": text,
-            "slow_attention": page.slow_attention(device),
-            "recent": page.recent_events(device),
-        }
-        return self.page(request, "console/device/page.html", context)
+        return self.page(request, "console/device/page.html", page_context(request, device))
 
     def live_view(self, request, pk):
         """Answer the poll of the device page: 204 while there is nothing new to show."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         device = page.find_device(request.user, pk)
-        context = self._live_context(request, device)
+        context = live_context(request.user, device)
         if request.GET.get("version") == context["version"]:
             return HttpResponse(status=204)
-        context |= {"is_poll": True, "slow_attention": page.slow_attention(device)}
+        context |= {"is_poll": True, "attention": attention_of(device, context["health"], request.user)}
         return render(request, "console/device/live.html", context)
-
-    def _live_context(self, request, device: Device) -> dict:
-        health = page.health_of(device)
-        may_see_commands = request.user.has_perm("commands.view_command")
-        rows = page.live_commands(device) if may_see_commands else []
-        candidate = sending.candidate_of(device)
-        return {
-            "device": device,
-            "icon": icon_of(device.platform),
-            "system": system_words(device.platform, device.os_version),
-            "health": health,
-            "rows": rows,
-            "may_see_commands": may_see_commands,
-            "is_waiting": any(row.is_waiting for row in rows),
-            "version": page.live_version(rows, health),
-            "refusal": sending.reason_not_to(request.user, health),
-            "may_send": request.user.has_perm(sending.MAY_SEND),
-            "may_cancel": request.user.has_perm("commands.change_command"),
-            "may_change": self.has_change_permission(request),
-            "may_start": request.user.has_perm("commands.add_workflow"),
-            "may_reveal": request.user.has_perm("devices.reveal_secret"),
-            "may_see_location": request.user.has_perm("devices.view_location"),
-            "dangerous": sending.choices(candidate, only=sending.DANGEROUS),
-            "common": sending.choices(candidate, only=sending.CHANGING),
-        }
 
     def _require_sending(self, request, pk):
         if not request.user.has_perm(sending.MAY_SEND):

@@ -111,7 +111,7 @@ def test_an_answer_is_shown_in_readable_form_without_its_secrets(console):
 def test_a_failure_needs_attention_in_the_devices_own_words(console):
     channel = factories.make_channel()
     finish(factories.make_queued(channel, "InstallProfile"), State.FAILED, "The profile needs supervision.")
-    attention = console.get(page_of(channel.device)).context["health"].attention
+    attention = console.get(page_of(channel.device)).context["attention"]
     assert [(item.title, item.detail) for item in attention] == [
         ("InstallProfile failed", "The profile needs supervision.")
     ]

@@ -1,0 +1,178 @@
+"""What needs a person on a device's page: each in plain words with its cause, and with what mends it.
+
+Who may not mend it sees it without the button. A fixed number of statements.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from commands.models import Report
+from commands.progress import clock
+from devices.console.page import ATTENTION_DAYS, Health, current_identity
+from devices.models import Device, Enrollment, InstalledCertificate, RejectedMessage
+from profiles.models import ItemStatus
+
+SILENT_DAYS = 7
+IDENTITY_WARNING_DAYS = CERTIFICATE_WARNING_DAYS = 30
+MAX_OF_A_KIND = 5
+MAY_SEND = "commands.add_command"
+INSTALLING = ("InstallProfile", "RemoveProfile")
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A button beside it: a POST with these values, or a link, which may open as a dialog."""
+
+    text: str
+    address: str
+    is_post: bool = True
+    is_dialog: bool = False
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something that needs a person. ``until`` is the moment it counts down to."""
+
+    tone: str
+    icon: str
+    title: str
+    detail: str = ""
+    fixes: tuple[Fix, ...] = ()
+    until: datetime | None = None
+
+
+def attention_of(device: Device, health: Health, user) -> list[Attention]:
+    """Return what needs a person, the most urgent first."""
+    items = _troubled_items(device, health, user)
+    return [
+        *_leaving(device),
+        *_silence(health),
+        *(_configuration(item, device, health, user) for item in items),
+        *_failures(health, user, {item.error for item in items}),
+        *_identities(device, health, user),
+        *_certificates(device),
+        *_refusals(device, user),
+        *_unread_reports(device),
+    ]
+
+
+def _of_device(name: str, device: Device) -> str:
+    return reverse(f"admin:devices_device_{name}", args=[device.pk])
+
+
+def _may_ask(health: Health, user) -> bool:
+    return health.is_enrolled and user.has_perm(MAY_SEND)
+
+
+def _leaving(device: Device) -> list[Attention]:
+    if device.state != Enrollment.State.UNENROLLED:
+        return []
+    enrollment = Enrollment.objects.filter(pk=device.current_enrollment_id).first()
+    when = clock(enrollment.unenrolled_at) if enrollment and enrollment.unenrolled_at else "an unknown time"
+    reason = (enrollment.end_reason if enrollment else "") or "The device did not say why."
+    return [Attention("attn", "link_off", f"Left management at {when}", reason)]
+
+
+def _silence(health: Health) -> list[Attention]:
+    channel = health.channel
+    if channel is not None and channel.push_gone_at:
+        detail = "Commands keep waiting; if the device connects again by itself, everything goes on."
+        title = f"Probably gone since {clock(channel.push_gone_at)}: APNs says that its push token is dead"
+        return [Attention("attn", "cloud_off", title, detail)]
+    limit = timezone.now() - timedelta(days=SILENT_DAYS)
+    if health.is_enrolled and health.last_seen_at and health.last_seen_at < limit:
+        title = f"Silent since {clock(health.last_seen_at)}"
+        return [Attention("attn", "bedtime", title, "It may be switched off, erased, or without a network.")]
+    return []
+
+
+def _troubled_items(device: Device, health: Health, user) -> list[ItemStatus]:
+    """Profiles that failed, and those that vanished from the device and are being installed again (drift)."""
+    if not user.has_perm("profiles.view_profile") or not health.is_enrolled:
+        return []
+    state = ItemStatus.State
+    troubled = Q(state=state.FAILED) | Q(state__in=(state.PENDING, state.REMOVING), attempts__gt=0)
+    items = ItemStatus.objects.filter(troubled, channel__device=device, channel__enrollment__is_current=True)
+    return list(items.select_related("profile").order_by("-state", "id")[:MAX_OF_A_KIND])
+
+
+def _configuration(item: ItemStatus, device: Device, health: Health, user) -> Attention:
+    name = item.profile.name if item.profile else item.identifier
+    retry = Fix("Retry", _of_device("retry_configuration", device), values=(("item", str(item.pk)),))
+    fixes = (retry,) if _may_ask(health, user) else ()
+    cause = item.error or "The device gave no reason."
+    if item.state != ItemStatus.State.FAILED:
+        return Attention("attn", "tune", f"“{name}” is not as it should be", cause, fixes)
+    again = "" if item.is_stopped else " It is tried again by itself."
+    return Attention("bad", "tune", f"“{name}” failed", f"{cause}{again}", fixes)
+
+
+def _failures(health: Health, user, told: set[str]) -> list[Attention]:
+    """Commands that failed, except those whose words were told of a profile already."""
+    may_look, found = user.has_perm("commands.view_command"), []
+    for failure in health.failures:
+        if failure["request_type"] in INSTALLING and failure["cause"] in told:
+            continue
+        fixes = []
+        if may_look:
+            details = reverse("admin:commands_command_target", args=[failure["newest"]])
+            fixes.append(Fix("Details", details, is_post=False, is_dialog=True))
+            if _may_ask(health, user):
+                fixes.append(Fix("Retry", reverse("admin:commands_command_retry_target", args=[failure["newest"]])))
+        times = f" {failure['number']} times" if failure["number"] > 1 else ""
+        cause = failure["cause"] or "The device gave no reason."
+        found.append(Attention("bad", "cancel", f"{failure['request_type']} failed{times}", cause, tuple(fixes)))
+    return found
+
+
+def _identities(device: Device, health: Health, user) -> list[Attention]:
+    identity = current_identity(device)
+    if identity is None or identity.not_after > timezone.now() + timedelta(days=IDENTITY_WARNING_DAYS):
+        return []
+    days = (identity.not_after - timezone.now()).days
+    title = f"Its certificate expires in {days} days" if days >= 0 else "Its certificate has expired"
+    detail = "Renew it before the device can no longer speak to this server."
+    fixes = (Fix("Renew", _of_device("renew", device)),) if _may_ask(health, user) else ()
+    return [Attention("attn", "badge", title, detail, fixes)]
+
+
+def _certificates(device: Device) -> list[Attention]:
+    """Certificates on the device that end soon or did a short while ago; older ones are nobody's concern any more."""
+    now, span = timezone.now(), timedelta(days=CERTIFICATE_WARNING_DAYS)
+    ending = InstalledCertificate.objects.filter(device=device, not_after__range=(now - span, now + span))
+    rows = list(ending.order_by("not_after", "id")[: MAX_OF_A_KIND + 1])
+    if not rows:
+        return []
+    number = f"{MAX_OF_A_KIND} or more certificates" if len(rows) > MAX_OF_A_KIND else f"{len(rows)} certificates"
+    name = rows[0].common_name or "without a name"
+    title = f"The certificate {name}" if len(rows) == 1 else f"{number} on it, the first being {name},"
+    verb = "expired" if rows[0].not_after < now else "expires" if len(rows) == 1 else "expire"
+    show = Fix("Show", "?tab=certificates#tabs", is_post=False)
+    detail = "What uses it (Wi-Fi, VPN, e-mail) stops working then; the profile that brings it has to renew it."
+    return [Attention("attn", "workspace_premium", f"{title} {verb} {rows[0].not_after:%Y-%m-%d}", detail, (show,))]
+
+
+def _refusals(device: Device, user) -> list[Attention]:
+    since = timezone.now() - timedelta(days=ATTENTION_DAYS)
+    rejected = RejectedMessage.objects.filter(device=device, last_at__gte=since).order_by("-last_at", "-id").first()
+    if rejected is None:
+        return []
+    address = reverse("admin:devices_rejectedmessage_change", args=[rejected.pk])
+    fixes = (Fix("Show", address, is_post=False),) if user.has_perm("devices.view_rejectedmessage") else ()
+    return [
+        Attention("attn", "block", f"A message of it was refused at {clock(rejected.last_at)}", rejected.reason, fixes)
+    ]
+
+
+def _unread_reports(device: Device) -> list[Attention]:
+    unread = Report.objects.filter(channel__device=device, problem__isnull=False).order_by("-id")
+    report = unread.only("id", "problem", "received_at").first()
+    if report is None:
+        return []
+    title = f"A report of {clock(report.received_at)} could not be interpreted"
+    return [Attention("attn", "help", title, report.problem)]
