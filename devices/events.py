@@ -48,7 +48,7 @@ def delete_old_events() -> int:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL espalier.event_retention = 'on'")
             old = Event.objects.filter(at__lt=limit).order_by("at").values("pk")[:DELETE_BATCH]
-            number = Event.objects.filter(pk__in=list(old.values_list("pk", flat=True)))._raw_delete("default")
+            number = Event.objects.filter(pk__in=list(old.values_list("pk", flat=True)))._raw_delete("default") or 0
             cursor.execute("SET LOCAL espalier.event_retention = 'off'")
         deleted += number
         if number < DELETE_BATCH:

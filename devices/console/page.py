@@ -14,12 +14,11 @@ from django.utils import timezone
 from commands.answers import error_words, summaries
 from commands.models import QueuedCommand, Report
 from commands.progress import clock, progress
-from devices.models import Channel, Device, Enrollment, Event, Identity
+from devices.models import Channel, Device, Enrollment, Identity
 from mdm_project import status
 from mdm_project.status import Status
 
 LIVE_COMMANDS = 8
-RECENT_EVENTS = 8
 ATTENTION_DAYS = 7
 ENROLLMENT_STATES = {
     Enrollment.State.ENROLLED: status.ENROLLED,
@@ -170,7 +169,3 @@ def live_version(rows: list[LiveCommand], health: Health) -> str:
     parts = [(row.queued.pk, row.queued.state, row.queued.deliveries, row.status.why, row.report_id) for row in rows]
     shown = (parts, health.pending, health.failed, health.push.why, health.last_seen_at, health.enrollment.word)
     return f"{zlib.crc32(repr(shown).encode()):x}"
-
-
-def recent_events(device: Device) -> list[Event]:
-    return list(Event.objects.filter(device=device).order_by("-id")[:RECENT_EVENTS])

@@ -5,7 +5,7 @@ from django.http import Http404
 
 from devices.console import page, sending, tabs
 from devices.console.attention import attention_of
-from devices.console.timeline import timeline_context
+from devices.console.timeline import recent_lines, timeline_context
 from devices.models import Device
 from mdm_project.platforms import icon_of, system_words
 
@@ -57,5 +57,5 @@ def page_context(request, device: Device) -> dict:
         "tabs": allowed.items(),
         "text": text,
         "attention": attention_of(device, context["health"], user),
-        "recent": page.recent_events(device),
+        "recent": recent_lines(device, user),
     }

@@ -12,6 +12,7 @@ from commands.history import ANSWERS, Entry, Wanted, past, planned
 from devices.models import Device, Event
 
 PAGE = 50
+RECENT = 10
 MAX_TEXT = 200
 ICONS = (
     ("command_failed", "cancel"), ("command_expired", "hourglass_disabled"), ("command_cancelled", "do_not_disturb_on"),
@@ -61,6 +62,11 @@ def timeline_context(device: Device, query, user) -> dict:
         "earlier": _earlier(query, shown) if len(found) > PAGE else "",
         "exports": exports(device, query),
     }
+
+
+def recent_lines(device: Device, user) -> list[Line]:
+    """Return the newest lines, as far as somebody may see them: events and what became of commands."""
+    return [line_of(entry) for entry in past(device, Wanted(), user, RECENT)[:RECENT]]
 
 
 def line_of(entry: Entry) -> Line:

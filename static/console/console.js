@@ -66,7 +66,9 @@
     const copyButton = target.closest("[data-copy]");
     if (copyButton) { event.preventDefault(); event.stopPropagation(); copy(copyButton); return; }
     if (target.closest("[data-close-dialog]")) { event.preventDefault(); dialog().close(); return; }
-    if (target.closest("[aria-disabled=true]")) { event.preventDefault(); return; }
+    const off = target.closest("[aria-disabled=true]");
+    // A finger cannot hover: what is off says why when it is pressed.
+    if (off) { event.preventDefault(); if (off.title) toast(off.title); return; }
     const link = target.closest("a[data-dialog]");
     if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey) {
       event.preventDefault();

@@ -32,7 +32,8 @@ def test_a_result_shows_what_identifies_a_device_and_its_tasks_are_one_click_awa
     assert "<html" not in page
     for words in ("Ada's iPhone", device.serial_number, device.model_name):
         assert words in page
-    for name in ("ClearPasscode", "DeviceLock", "RestartDevice"):
+    assert f"/helpdesk/devices/{device.pk}/" in page
+    for name in ("ClearPasscode", "RestartDevice"):
         assert f"/console/devices/device/{device.pk}/command/{name}/" in page
     assert f"/start/{device.pk}/lost_device/" in page
 
@@ -41,8 +42,11 @@ def test_what_cannot_be_done_is_off_with_the_reason(helpdesk):
     mac = factories.make_channel(factories.make_device("macos")).device
     gone = factories.make_device("ios")
     page = text_of(helpdesk.get(PAGE, {"q": mac.serial_number}))
-    assert "Not available on macOS." in page
-    assert "lock a Mac instead" in page
+    assert "Clear passcode" not in page and "Lost device" not in page
+    assert f"/compose/user-unlock/?device={mac.pk}" in page and f"/device/{mac.pk}/command/DeviceLock/" in page
+    tv = factories.make_channel(factories.make_device("tvos")).device
+    page = text_of(helpdesk.get(PAGE, {"q": tv.serial_number}))
+    assert 'title="Not available on tvOS."' in page and "Only iPhones and iPads have a Lost Mode." in page
     page = text_of(helpdesk.get(PAGE, {"q": gone.serial_number}))
     assert "not enrolled, so nothing can be asked" in page
 
@@ -50,7 +54,7 @@ def test_what_cannot_be_done_is_off_with_the_reason(helpdesk):
 def test_the_only_hit_opens_by_enter_and_several_do_not(helpdesk):
     one = factories.make_device("ios", serial_number="ZZTOP77QQ1")
     answer = helpdesk.get(PAGE, {"q": "zztop77qq1", "open": "1"})
-    assert answer["Location"].endswith(f"/devices/device/{one.pk}/change/")
+    assert answer["Location"] == f"/helpdesk/devices/{one.pk}/"
     factories.make_device("ios", serial_number="ZZTOP77QQ2")
     assert helpdesk.get(PAGE, {"q": "zztop77qq", "open": "1"}).status_code == 200
 
@@ -59,7 +63,7 @@ def test_a_scanned_serial_number_opens_its_device_though_others_resemble_it(help
     scanned = factories.make_device("ios", serial_number="F2LXK7Q7HG")
     factories.make_device("ios", serial_number="F2LXK7Q7HH")
     answer = helpdesk.get(PAGE, {"q": "F2LXK7Q7HG", "open": "1"})
-    assert answer["Location"].endswith(f"/devices/device/{scanned.pk}/change/")
+    assert answer["Location"] == f"/helpdesk/devices/{scanned.pk}/"
 
 
 def test_the_statements_do_not_grow_with_what_is_found(helpdesk, django_assert_max_num_queries):

@@ -215,7 +215,7 @@ def test_cancelling_takes_back_what_the_device_has_not_answered(stage, lee):
 
 def test_a_workflow_is_refused_with_the_reason(stage, lee):
     mac, phone = stage.enroll(MAC), stage.enroll(IPHONE)
-    with pytest.raises(WorkflowRefused, match="lock a Mac instead"):
+    with pytest.raises(WorkflowRefused, match="Lock the Mac instead"):
         start_workflow("lost_device", row_of(mac), LOST, actor=lee, reason="lost")
     with pytest.raises(ReasonNeeded):
         start_workflow("lost_device", row_of(phone), LOST, actor=lee)

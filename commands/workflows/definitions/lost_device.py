@@ -16,7 +16,8 @@ FOR_EVER = timedelta(days=365)
 
 def _refusal(device: Device) -> str:
     if device.platform not in (Device.Platform.IOS, Device.Platform.IPADOS):
-        return "Lost Mode is of iPhones and iPads; lock a Mac instead."
+        instead = " Lock the Mac instead." if device.platform == Device.Platform.MACOS else ""
+        return f"Only iPhones and iPads have a Lost Mode.{instead}"
     return "Lost Mode needs a supervised device." if device.is_supervised is False else ""
 
 

@@ -1,0 +1,139 @@
+"""A device's page at the helpdesk: how it stands, what needs a person, and the frequent tasks, for a phone as well."""
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from commands.retrying import retry_failed
+from devices.console.attention import attention_of
+from devices.console.forms import ReasonForm
+from devices.console.page import find_device
+from devices.console.secrets import SHOWN_S
+from devices.console.shown import live_context, page_context
+from devices.helpdesk.frame import dialog, framed, told
+from devices.helpdesk.standing import standing_of
+from devices.helpdesk.tasks import MAY_REVEAL, MAY_SEND, NO_SECRET, NOT_ENROLLED, Known, Task, tasks_of
+from devices.models import Device, Enrollment, EscrowedSecret
+from devices.reveals import reveal_secret
+from devices.timeline import Actor
+from mdm_project.console import submitted
+from mdm_project.errors import EspalierError
+
+Kind = EscrowedSecret.Kind
+# Beside the frequent tasks, which have buttons.
+MORE = ("DeviceLock", "ShutDownDevice")
+# What is most often read out on the telephone comes first.
+OFTEN = (Kind.FILEVAULT_RECOVERY_KEY, Kind.LOCAL_ADMIN_PASSWORD, Kind.ACTIVATION_LOCK_BYPASS_CODE, Kind.LOCK_PIN)
+
+
+def _device(request: HttpRequest, pk: int) -> Device:
+    if not request.user.has_perm("devices.view_device"):
+        raise PermissionDenied
+    return find_device(request.user, pk)
+
+
+@require_GET
+def device_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a device with the tab that the address names."""
+    device = _device(request, pk)
+    context = page_context(request, device)
+    return framed(request, "helpdesk/device.html", {**context, **_helpdesk_context(request, device, context)})
+
+
+@require_GET
+def live_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer the poll of the page: 204 while there is nothing new to show."""
+    device = _device(request, pk)
+    context = live_context(request.user, device)
+    if request.GET.get("version") == context["version"]:
+        return HttpResponse(status=204)
+    context |= {"is_poll": True, "attention": attention_of(device, context["health"], request.user)}
+    return render(request, "helpdesk/live.html", {**context, **_helpdesk_context(request, device, context)})
+
+
+def _helpdesk_context(request: HttpRequest, device: Device, context: dict) -> dict:
+    health = context["health"]
+    tasks = tasks_of(device, Known.of([device]), request.user)
+    tasks.append(_retry_task(device, context, request.user))
+    return {
+        "standing": standing_of(device, health),
+        "tasks": tasks,
+        "live_url": reverse("helpdesk_live", args=[device.pk]),
+        "more": MORE,
+        "console_url": reverse("admin:devices_device_change", args=[device.pk]),
+    }
+
+
+def _retry_task(device: Device, context: dict, user) -> Task:
+    if not user.has_perm(MAY_SEND) or device.state != Enrollment.State.ENROLLED:
+        refusal = context["refusal"] or NOT_ENROLLED
+    else:
+        has_failed = context["health"].failed or any(item.icon == "tune" for item in context["attention"])
+        refusal = "" if has_failed else "Nothing failed within the last week."
+    return Task("retry", "Retry failed", "replay", reverse("helpdesk_retry", args=[device.pk]), refusal, is_post=True)
+
+
+@require_POST
+def retry_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try again what failed on the device within the last week."""
+    device = _device(request, pk)
+    if not request.user.has_perm(MAY_SEND):
+        raise PermissionDenied
+    address = reverse("helpdesk_device", args=[device.pk])
+    if device.state != Enrollment.State.ENROLLED:
+        return told(request, NOT_ENROLLED, address)
+    return told(request, retry_failed(device, actor=Actor.staff(request.user)).words, address)
+
+
+class RevealForm(ReasonForm):
+    """Which secret, and why it is needed."""
+
+    secret = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
+    field_order = ("secret", "reason")
+
+    def __init__(self, *args, secrets: list[EscrowedSecret], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["secret"].choices = [(str(secret.pk), _words_of(secret)) for secret in secrets]
+
+
+def _words_of(secret: EscrowedSecret) -> str:
+    if secret.is_current:
+        return f"{secret.get_kind_display()}, kept since {secret.created_at:%Y-%m-%d}"
+    if secret.is_pending:
+        return f"{secret.get_kind_display()}, sent and not confirmed yet"
+    until = f" until {secret.ended_at:%Y-%m-%d}" if secret.ended_at else ""
+    return f"{secret.get_kind_display()}, an earlier one{until}"
+
+
+def _secrets_of(device: Device) -> list[EscrowedSecret]:
+    """Return what may be shown to people, the likeliest wish first."""
+    rows = EscrowedSecret.objects.filter(device=device).exclude(kind__in=EscrowedSecret.UNREVEALABLE)
+    place = {kind: number for number, kind in enumerate(OFTEN)}
+    rows = rows.defer("value_encrypted").order_by("-is_current", "-is_pending", "-created_at", "id")
+    return sorted(rows, key=lambda row: (not row.is_current, place.get(row.kind, len(OFTEN))))
+
+
+def reveal_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask which secret and why (GET); show it once, and take it away after a minute (POST)."""
+    device = _device(request, pk)
+    if not request.user.has_perm(MAY_REVEAL):
+        raise PermissionDenied
+    secrets = _secrets_of(device)
+    form = RevealForm(submitted(request)[0], secrets=secrets)
+    context = {"title": "Reveal a secret", "device": device, "form": form, "button": "Reveal"}
+    context |= {"back": reverse("helpdesk_device", args=[device.pk])}
+    context["warning"] = "Who reveals it, when and why is written to the timeline." if secrets else NO_SECRET
+    if request.method == "POST" and form.is_valid():
+        secret = EscrowedSecret.objects.get(pk=form.cleaned_data["secret"], device=device)
+        try:
+            reason = form.cleaned_data["reason"]
+            context["value"] = reveal_secret(secret, actor=Actor.staff(request.user), reason=reason)
+            context |= {"title": secret.get_kind_display(), "secret": secret, "seconds": SHOWN_S}
+            return dialog(request, "console/device/secret_shown.html", context)
+        except EspalierError as error:
+            form.add_error(None, error.detail)
+    return dialog(request, "console/dialog_form.html", context)

@@ -1,0 +1,125 @@
+"""How a device stands, in the words of the helpdesk's header: system, owner, how it is heard of, compliance."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Exists, OuterRef, Q
+
+from devices.console.page import Health
+from devices.models import Answer, AvailableUpdate, Channel, Device, Enrollment
+from devices.platforms import version_parts
+from mdm_project.status import Status
+from profiles.models import DesiredItem, ItemStatus
+
+KIND = Enrollment.Kind
+OWNERS = {
+    KIND.ADE: "company owned",
+    KIND.ACCOUNT_DEVICE: "company owned",
+    KIND.USER: "personal",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """When a device was last heard of, and on which line."""
+
+    at: datetime | None
+    channel: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the header tells beside name, model and person; all are words for people."""
+
+    update: Status | None
+    enrollment: str
+    ownership: str
+    seen: Seen
+    compliance: Status
+
+
+def standing_of(device: Device, health: Health) -> Standing:
+    """Return how a device stands: four statements."""
+    enrollment = health.channel.enrollment if health.channel else None
+    return Standing(
+        update=_update(device),
+        enrollment=enrollment.get_kind_display() if enrollment else "",
+        ownership=ownership_of(device, enrollment),
+        seen=_seen(device),
+        compliance=compliance_of(device, health),
+    )
+
+
+def ownership_of(device: Device, enrollment: Enrollment | None) -> str:
+    """Say whose a device is, as far as the way it enrolled tells."""
+    if device.is_ade_enrolled:
+        return OWNERS[KIND.ADE]
+    if device.is_user_enrollment:
+        return OWNERS[KIND.USER]
+    known = OWNERS.get(enrollment.kind) if enrollment else None
+    return known or ("company owned" if device.is_supervised else "owner not known")
+
+
+def _update(device: Device) -> Status | None:
+    """Say whether a newer system was offered to the device; None while it was never asked."""
+    updates = list(AvailableUpdate.objects.filter(device=device).exclude(version="").values_list("version", flat=True))
+    newer = [version for version in updates if version_parts(version) > (device.os_version_parts or [])]
+    if newer:
+        newest = max(newer, key=version_parts)
+        return Status(f"{newest} is available", "attn", "system_update")
+    if not updates and not Answer.objects.filter(device=device, request_type="AvailableOSUpdates").exists():
+        return None
+    return Status("Up to date", "ok", "check_circle")
+
+
+def _seen(device: Device) -> Seen:
+    heard = Channel.objects.filter(device=device, contact__isnull=False, enrollment__is_current=True)
+    channel = heard.select_related("contact").order_by("-contact__seen_at", "user_key", "id").first()
+    if channel is None:
+        return Seen(None, "")
+    user = channel.user_short_name or channel.user_long_name or "a user"
+    return Seen(channel.contact.seen_at, f"user channel of {user}" if channel.is_user_channel else "device channel")
+
+
+def compliance_of(device: Device, health: Health) -> Status:
+    """Say whether a device is as it should be: its passcode, its encryption, and every profile that it should have.
+
+    What it never told is not held against it.
+    """
+    if not health.is_enrolled:
+        return Status("Compliance not known", "wait", "help", "The device is not enrolled.")
+    wanted, verified, failed = _profiles(device)
+    problems = [words for is_problem, words in _problems(device) if is_problem]
+    if failed:
+        problems.append(f"{failed} profile{'' if failed == 1 else 's'} failed")
+    if problems:
+        return Status("Not compliant", "bad", "gpp_maybe", f"{'; '.join(problems)}.".capitalize())
+    if verified < wanted:
+        return Status("Not yet compliant", "wait", "pending", f"{verified} of {wanted} profiles are proven installed.")
+    if device.last_answer_at is None:
+        return Status("Compliance not known", "wait", "help", "The device has not answered yet.")
+    profiles = f"all {wanted} profiles are proven installed" if wanted else "no profile is meant for it"
+    return Status("Compliant", "ok", "verified_user", f"Passcode and encryption as they should be; {profiles}.")
+
+
+def _problems(device: Device) -> list[tuple[bool, str]]:
+    return [
+        (device.is_passcode_compliant is False, "the passcode does not meet the rules"),
+        (device.is_encrypted is False, "what is on it is not encrypted"),
+    ]
+
+
+def _profiles(device: Device) -> tuple[int, int, int]:
+    """Return how many profiles the device should have, how many of them are proven, and how many failed."""
+    wanted = DesiredItem.objects.filter(channel__device=device, channel__enrollment__is_current=True)
+    status = ItemStatus.objects.filter(
+        channel=OuterRef("channel"), identifier=OuterRef("identifier"), version=OuterRef("version")
+    )
+    state = ItemStatus.State
+    is_verified, is_failed = Exists(status.filter(state=state.VERIFIED)), Exists(status.filter(state=state.FAILED))
+    numbers = wanted.annotate(is_verified=is_verified, is_failed=is_failed).aggregate(
+        wanted=Count("id"),
+        verified=Count("id", filter=Q(is_verified=True)),
+        failed=Count("id", filter=Q(is_failed=True)),
+    )
+    return numbers["wanted"], numbers["verified"], numbers["failed"]

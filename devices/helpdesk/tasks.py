@@ -1,0 +1,108 @@
+"""The frequent tasks of the helpdesk, as buttons: beside each result of the search and on a device's page.
+
+What cannot be done says why. Each is one click to its dialog, and a second one to do it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from commands.applicability import candidates_of, refusal_of
+from commands.forms import ClearPasscode, DeviceLock, RestartDevice
+from commands.meanings import Candidate
+from commands.workflows.definitions.lost_device import LOST_DEVICE
+from devices.models import Channel, Device, EscrowedSecret
+from profiles.catalogue import command
+
+MAY_SEND, MAY_START, MAY_REVEAL = "commands.add_command", "commands.add_workflow", "devices.reveal_secret"
+NOT_ENROLLED = "The device is not enrolled, so nothing can be asked of it."
+NO_PERMISSION = "You may not send commands."
+NO_SECRET = "No secret of it is kept."
+UNLOCK_ACCOUNT = "UnlockUserAccount"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A button: a POST, or a link that opens a dialog unless it is a page; ``refusal`` says why it is off."""
+
+    name: str
+    title: str
+    icon: str
+    address: str
+    refusal: str = ""
+    is_post: bool = False
+    is_page: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What tasks of some devices depend on, read at once: three statements."""
+
+    candidates: dict[int, Candidate]
+    with_secrets: set[int]
+
+    @classmethod
+    def of(cls, devices: Iterable[Device]) -> "Known":
+        ids = [device.pk for device in devices]
+        channels = Channel.objects.device_channels().filter(device__in=ids).reachable()
+        secrets = EscrowedSecret.objects.filter(device__in=ids).exclude(kind__in=EscrowedSecret.UNREVEALABLE)
+        return cls(
+            {candidate.device_id: candidate for candidate in candidates_of(channels)},
+            set(secrets.order_by().values_list("device_id", flat=True).distinct()),
+        )
+
+
+def tasks_of(device: Device, known: Known, user) -> list[Task]:
+    """Return the frequent tasks that make sense on a device's platform, in a fixed order."""
+    candidate, is_mac = known.candidates.get(device.pk), device.platform == Device.Platform.MACOS
+    return [
+        Task("refresh", "Refresh", "refresh", _page("refresh", device), _asking_refusal(candidate, user), is_post=True),
+        _unlock(device, candidate, user) if is_mac else _command(ClearPasscode, device, candidate, user),
+        _command(DeviceLock, device, candidate, user) if is_mac else _lost(device, user),
+        Task("reveal", "Reveal secret", "key", reverse("helpdesk_reveal", args=[device.pk]),
+             _reveal_refusal(device, known, user)),
+        _command(RestartDevice, device, candidate, user),
+    ]  # fmt: skip
+
+
+def _page(name: str, device: Device, *args) -> str:
+    return reverse(f"admin:devices_device_{name}", args=[device.pk, *args])
+
+
+def _asking_refusal(candidate: Candidate | None, user) -> str:
+    if not user.has_perm(MAY_SEND):
+        return NO_PERMISSION
+    return "" if candidate else NOT_ENROLLED
+
+
+def _refusal(request_type: str, candidate: Candidate | None, user) -> str:
+    return _asking_refusal(candidate, user) or _sentence(refusal_of(request_type, candidate))
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+
+
+def _command(form, device: Device, candidate: Candidate | None, user) -> Task:
+    refusal = _refusal(form.request_type, candidate, user)
+    return Task(form.__name__, form.title, form.icon, _page("command", device, form.__name__), refusal)
+
+
+def _unlock(device: Device, candidate: Candidate | None, user) -> Task:
+    """A Mac has no passcode to clear; an account that was locked by wrong passwords can be unlocked."""
+    address = f"{reverse('admin:commands_command_compose', args=[command(UNLOCK_ACCOUNT).slug])}?device={device.pk}"
+    refusal = _refusal(UNLOCK_ACCOUNT, candidate, user)
+    return Task(UNLOCK_ACCOUNT, "Unlock account", "lock_open", address, refusal, is_page=True)
+
+
+def _lost(device: Device, user) -> Task:
+    address = reverse("admin:commands_workflow_start", args=[device.pk, LOST_DEVICE.kind])
+    refusal = LOST_DEVICE.refusal(device) if user.has_perm(MAY_START) else NO_PERMISSION
+    return Task(LOST_DEVICE.kind, "Lost device", "location_searching", address, refusal)
+
+
+def _reveal_refusal(device: Device, known: Known, user) -> str:
+    if not user.has_perm(MAY_REVEAL):
+        return "You may not see secrets."
+    return "" if device.pk in known.with_secrets else NO_SECRET
