@@ -27,7 +27,14 @@ from tests.api.client import Caller
 from tests.console import test_permissions as console
 
 # Pages beside the console and the API: name of the URL, its arguments (as in the console), method, what is sent.
-WEB: list[tuple[str, tuple[str, ...], str, dict]] = [("helpdesk", (), "GET", {})]
+WEB: list[tuple[str, tuple[str, ...], str, dict]] = [
+    ("helpdesk", (), "GET", {}),
+    ("helpdesk_device", ("device",), "GET", {}),
+    ("helpdesk_live", ("device",), "GET", {}),
+    ("helpdesk_retry", ("device",), "POST", {}),
+    ("helpdesk_reveal", ("device",), "GET", {}),
+    ("helpdesk_reveal", ("device",), "POST", {}),
+]
 TABLE_FILE = Path(__file__).with_name("role_table.txt")
 # The letters of the table. L is the helpdesk again, limited to a group that holds the devices of the rows.
 LETTERS = {
