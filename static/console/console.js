@@ -83,11 +83,12 @@
     if (event.key === "Escape") document.querySelectorAll("details.e-menu[open]").forEach((menu) => menu.removeAttribute("open"));
   });
 
-  // The theme's lists take '/' for their own search box; here it opens the search of everything, on every page.
+  // The theme's lists take '/' for their own search box; here it opens the search of everything, on every page but
+  // the helpdesk's, which have a search of their own.
   window.addEventListener("keydown", (event) => {
     const active = document.activeElement;
     const isTyping = active.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(active.tagName);
-    if (event.key !== "/" || isTyping || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key !== "/" || isTyping || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open], #h-search")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     window.dispatchEvent(new CustomEvent("opencommand"));
