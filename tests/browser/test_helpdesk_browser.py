@@ -132,7 +132,7 @@ def test_a_mac_is_unlocked_and_locked_within_two_clicks(hand):
     hand.page.wait_for_url(lambda url: "/compose/" not in url)
     assert (asked(mac), hand.clicks <= MOST_CLICKS) == (["UnlockUserAccount"], True)
     hand.find("handmacserial")
-    hand.click(".h-tasks >> text=Lock")
+    hand.click(".h-tasks a[href*=DeviceLock]")
     hand.reason("stolen")
     hand.click("dialog[open] button[type=submit]")
     done(hand.page)
