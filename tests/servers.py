@@ -13,7 +13,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from mdm_project.embedded.place import free_port
 from mdm_project.embedded.servers import become
@@ -149,10 +149,38 @@ def is_listening(port: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def _kept_tables(django_db_setup, django_db_blocker) -> set[str]:
-    """Tables that hold rows after migrating: migrations, content types, permissions, and what data migrations made."""
-    with django_db_blocker.unblock():
-        return set(_filled_tables(connection.introspection.table_names()))
+def _kept_tables(django_db_setup, django_db_blocker) -> dict[str, str]:
+    """Tables that hold rows after migrating (permissions, roles, limits of the governor...) with a digest of each.
+
+    They are not emptied; what a test changed in one is undone with the copy in the schema "kept".
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        names = _filled_tables(connection.introspection.table_names())
+        cursor.execute("DROP SCHEMA IF EXISTS kept CASCADE")
+        cursor.execute("CREATE SCHEMA kept")
+        for name in map(connection.ops.quote_name, names):
+            cursor.execute(f"CREATE TABLE kept.{name} AS TABLE public.{name}")
+        return _digests(names)
+
+
+def _digests(names: Iterable[str]) -> dict[str, str]:
+    """Return a digest of the rows of each table, by one statement."""
+    rows = "SELECT '{name}', md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {table} t"
+    statements = [rows.format(name=name, table=connection.ops.quote_name(name)) for name in sorted(names)]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(statements))
+        return dict(cursor.fetchall())
+
+
+def restore(kept: dict[str, str]) -> None:
+    """Give the kept tables back the rows they had; foreign keys are checked at the end of the transaction."""
+    changed = [name for name, digest in _digests(kept).items() if digest != kept[name]]
+    if not changed:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        for name in map(connection.ops.quote_name, changed):
+            cursor.execute(f"DELETE FROM public.{name}")
+            cursor.execute(f"INSERT INTO public.{name} OVERRIDING SYSTEM VALUE TABLE kept.{name}")
 
 
 def _filled_tables(names: list[str]) -> list[str]:
@@ -167,17 +195,18 @@ def _filled_tables(names: list[str]) -> list[str]:
 
 @pytest.fixture
 def committed_db(_kept_tables, django_db_blocker) -> Iterator[None]:
-    """Allow the database with real commits; afterwards empty every table and the queue in Redis."""
+    """Allow the database with real commits; afterwards every table is as it was, and the queue in Redis empty."""
     with django_db_blocker.unblock():
         try:
             yield
         finally:
             _empty_redis()
             _empty_tables(_kept_tables)
+            restore(_kept_tables)
             connection.close()
 
 
-def _empty_tables(kept: set[str]) -> None:
+def _empty_tables(kept: Iterable[str]) -> None:
     """Truncate the tables that hold rows; a process that is still at work may make it wait, never fail at once."""
     with connection.cursor() as cursor:
         filled = [name for name in _filled_tables(connection.introspection.table_names()) if name not in kept]
