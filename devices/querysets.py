@@ -94,6 +94,18 @@ class OfDeviceQuerySet(models.QuerySet):
         return self.filter(within(user, "device")) if user.has_perm(VIEW_DEVICE) else self.none()
 
 
+class NoteQuerySet(OfDeviceQuerySet):
+    def visible_to(self, user):
+        return super().visible_to(user) if user.has_perm("devices.view_note") else self.none()
+
+    def withdrawable_by(self, user):
+        """Notes of their own for who may write some, and for who may change notes those of others, too."""
+        seen = self.visible_to(user).filter(withdrawn_at=None)
+        if user.has_perm("devices.change_note"):
+            return seen
+        return seen.filter(user=user) if user.has_perm("devices.add_note") else seen.none()
+
+
 class AboutDeviceQuerySet(models.QuerySet):
     """Rows that may be about a device: those about none are for people who are not limited."""
 

@@ -30,6 +30,7 @@ _FLEET = frozenset(
         "devices.view_group",
         "devices.view_tag",
         "devices.view_customattribute",
+        "devices.view_note",
         "devices.view_rejectedmessage",
         "commands.view_command",
         "profiles.view_profile",
@@ -89,6 +90,7 @@ ROLES = (
         | _OWN_TOKENS
         | {
             "devices.change_device",
+            "devices.add_note",
             "devices.reveal_secret",
             "devices.view_location",
             "commands.add_command",
@@ -119,6 +121,8 @@ WITHIN_LIMITS = (
     | _OWN_TOKENS
     | {
         "devices.change_device",
+        "devices.add_note",
+        "devices.change_note",
         "devices.view_raw_reports",
         "commands.add_command",
         "commands.change_command",

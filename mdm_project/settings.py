@@ -92,6 +92,14 @@ ADE_URL = env.str("ADE_URL", "https://mdmenrollment.apple.com")
 APPS_AND_BOOKS_URL = env.str("APPS_AND_BOOKS_URL", "https://vpp.itunes.apple.com/mdm/v2")
 SOFTWARE_LOOKUP_URL = env.str("SOFTWARE_LOOKUP_URL", "https://gdmf.apple.com/v2/pmv")
 DEMO_DEVICES = env.int("DEMO_DEVICES", 25)
+# Where the ticket number of a note leads, with {} for the number; which host that is must not depend on the number.
+TICKET_URL = env.str("TICKET_URL", "")
+_ticket_hosts = {urlsplit(TICKET_URL.replace("{}", number)).netloc for number in "01"}
+_is_ticket_url = TICKET_URL.startswith("https://") and TICKET_URL.count("{}") == 1 and len(_ticket_hosts) == 1
+if TICKET_URL and not (_is_ticket_url and all(_ticket_hosts)):
+    raise ImproperlyConfigured(
+        "TICKET_URL must be an https address with {} once, after the host: https://tickets.example/{}"
+    )
 
 # Interval between inventory refreshes, by platform; 0 switches the schedule off.
 INVENTORY_INTERVAL_HOURS = {

@@ -35,6 +35,7 @@ INTERFACES = frozenset(
         "helpdesk",
         "workflow_api",
         "secret_api",
+        "note_api",
         "insight_api",
         "insight_serializers",
         "profile_api",

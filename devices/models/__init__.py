@@ -11,6 +11,7 @@ from devices.models.inventory import (
     InstalledCertificate,
     InstalledProfile,
 )
+from devices.models.note import Note
 from devices.models.record import Event, Outbox, RejectedMessage
 from devices.models.secret import EscrowedSecret, EscrowKey, LastLocation
 
@@ -35,6 +36,7 @@ __all__ = [
     "InstalledCertificate",
     "InstalledProfile",
     "Membership",
+    "Note",
     "Outbox",
     "Person",
     "RejectedMessage",

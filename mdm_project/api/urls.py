@@ -8,7 +8,7 @@ from commands import governor_api as governor
 from commands import workflow_api as workflows
 from devices import api as devices
 from devices import group_api as groups
-from devices import secret_api
+from devices import note_api, secret_api
 from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
@@ -48,6 +48,8 @@ urlpatterns = [
     path("devices/<int:pk>/timeline/", devices.DeviceTimeline.as_view(), name="api-device-timeline"),
     path("devices/<int:pk>/secrets/", secret_api.DeviceSecrets.as_view(), name="api-device-secrets"),
     path("devices/<int:pk>/secrets/<uuid:secret>/reveal/", secret_api.RevealSecret.as_view(), name="api-reveal-secret"),
+    path("devices/<int:pk>/notes/", note_api.DeviceNotes.as_view(), name="api-device-notes"),
+    path("devices/<int:pk>/notes/<int:note>/withdraw/", note_api.WithdrawNote.as_view(), name="api-withdraw-note"),
     path("groups/", groups.GroupList.as_view(), name="api-groups"),
     path("groups/facts/", groups.FactList.as_view(), name="api-group-facts"),
     path("groups/preview/", groups.GroupPreview.as_view(), name="api-group-preview"),

@@ -10,6 +10,7 @@ from commands.models import QueuedCommand
 from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
 from devices.models import CustomAttribute, Group
+from devices.notes import add_note
 from devices.timeline import SYSTEM
 from mdm_project.api.permissions import Access, DenyByDefault
 from mdm_project.api.urls import urlpatterns
@@ -29,6 +30,7 @@ TEST, DECLARATION = "com.apple.configuration.management.test", "profiles.view_de
 WORKFLOW = "commands.view_workflow"
 START = (WORKFLOW, "devices.view_device", "commands.add_command")
 HELD = "commands.view_heldaction"
+NOTE = "devices.view_note"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
 POLICY = "profiles.view_removalpolicy"
@@ -116,6 +118,10 @@ TABLE = [
     ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
     ("devices/{device}/secrets/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/secrets/{secret}/reveal/", "POST", "write", (DEVICE, "devices.reveal_secret"), 200),
+    ("devices/{device}/notes/", "GET", "read", (DEVICE, NOTE), 200),
+    ("devices/{device}/notes/", "POST", "write", (DEVICE, NOTE, "devices.add_note"), 201),
+    # A note of somebody else; who wrote it, and who may change notes, may (tests/devices/test_notes.py).
+    ("devices/{device}/notes/{note}/withdraw/", "POST", "write", (DEVICE, NOTE), 403),
     ("workflows/", "GET", "read", (WORKFLOW,), 200),
     ("workflows/", "POST", "commands", (*START, "commands.add_workflow"), 201),
     ("workflows/kinds/", "GET", "read", (WORKFLOW,), 200),
@@ -143,6 +149,7 @@ TABLE = [
 BODIES = {
     "workflows/": lambda ids: {"kind": "refresh_everything", "device_id": ids["other"]},
     "devices/{device}/secrets/{secret}/reveal/": {"reason": "locked out"},
+    "devices/{device}/notes/": {"text": "Screen replaced.", "ticket": "INC-4711"},
     "governor/stop/": {"reason": "strange"},
     "governor/resume/": {"reason": "fine"},
     "declarations/": {"name": "Another", "type": TEST, "payload": {"Echo": "y"}},
@@ -204,6 +211,7 @@ def make_addresses() -> dict:
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "secret": keep_secret(queued.channel.device_id, "lock_pin", b"123456").pk,
         "workflow": start_workflow("refresh_everything", queued.channel.device, {}, actor=SYSTEM).pk,
+        "note": add_note(queued.channel.device, "Screen broken.", actor=SYSTEM).pk,
         "other": factories.make_channel().device_id,
         "held": factories.make_held().pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
