@@ -47,22 +47,18 @@ class DeviceQuerySet(models.QuerySet):
             Exists(Enrollment.objects.filter(device=OuterRef("pk"), is_current=True, state=Enrollment.State.ENROLLED))
         )
 
-    def matching(self, text: str):
-        """Devices whose serial number, UDID, name, user, IMEI, MAC address, phone number or asset tag contains it."""
-        from devices.models import Enrollment
+    def matching(self, text: str, *, forgiving: bool = True):
+        """Devices whose serial number, UDID, name, user, IMEI, MAC address, phone number or asset tag contains it.
 
-        conditions = Q(Exists(Enrollment.objects.filter(device=OuterRef("pk"), key__iexact=text)))
-        columns = ["serial_number", "udid", "name", "imei", "meid", "phone_number", "asset_tag"]
-        columns += ["wifi_mac", "bluetooth_mac", "ethernet_mac", "person__name", "person__email"]
-        for column in columns:
-            conditions |= Q(**{f"{column}__icontains": text})
-        if "'" in text:
-            # Apple writes a curly apostrophe in "Ada’s iPhone"; people type a straight one.
-            conditions |= Q(name__icontains=text.replace("'", "\u2019"))
-        digits = text.replace(" ", "")
-        if digits != text:
-            conditions |= Q(imei__icontains=digits)
-        return self.filter(conditions)
+        Accents and capitals make no difference. Where none of these devices does, those that resemble it, unless
+        ``forgiving`` is off: what acts on devices by itself must not act on what only resembles.
+        """
+        from devices.search import containing, nearest
+
+        found = self.filter(containing(text))
+        if not forgiving or found.exists():
+            return found
+        return self.filter(pk__in=nearest(self, text))
 
 
 class GroupQuerySet(models.QuerySet):

@@ -1,9 +1,11 @@
 """Finding a device by what somebody reads out on the telephone."""
 
 import pytest
+from django.db import connection
 
+from devices.folding import fold
 from devices.models import Device
-from devices.search import find_devices
+from devices.search import find_devices, is_exact
 from devices.services import assign_person
 from devices.timeline import SYSTEM
 from tests import factories
@@ -69,14 +71,88 @@ def test_nobody_finds_what_they_may_not_see(ada):
     assert find_devices("F2LXK7Q7HG", factories.make_staff()) == []
 
 
-def test_both_statements_use_their_index(user, ada):
-    from django.db import connection
+# Accents, capitals, apostrophes
 
-    from devices.models import Person
-    from devices.search import DEVICE_TEXT, PERSON_TEXT, _contains, _resembles
 
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [
+        ("José", "jose"), ("Jose", "JOSÉ"), ("Jose\u0301", "josé"), ("Müller", "muller"), ("Łódź", "lodz"),
+        ("Straße", "strasse"), ("Ærø", "aero"), ("Ada\u2019s iPhone", "ada's iphone"), ("Lab\u00a07", "lab 7"),
+        ("Lab 7", "lab\u00a07"), ("C\u2011137", "c-137"), ("İzmir", "izmir"),
+    ],
+)  # fmt: skip
+def test_accents_capitals_and_what_apple_writes_make_no_difference(user, stored, typed):
+    named, used = factories.make_device("ios", name=stored), factories.make_device("ios", name="Another")
+    assign_person(used, factories.make_person(name=stored), actor=SYSTEM)
+    assert set(find_devices(typed, user)) == {named, used}
+    assert set(Device.objects.visible_to(user).matching(typed)) == {named, used}
+    assert is_exact(named, typed)
+
+
+def test_the_database_folds_as_we_do(db):
+    letters = "".join(chr(code) for code in (*range(0x20, 0x250), *range(0x370, 0x530), *range(0x1E00, 0x2045)))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT folded_text(%s)", [letters])
+        assert cursor.fetchone()[0] == fold(letters)
+
+
+def test_what_changes_is_found_by_its_new_name_only(user, ada):
+    Device.objects.filter(pk=ada.pk).update(name="Réserve")
+    assert find_devices("reserve", user) == [ada]
+    assert ada not in find_devices("Ada's iPhone", user)
+
+
+# Lists
+
+
+def test_a_list_forgives_typing_errors_only_where_nothing_contains_the_text(user, ada):
+    devices = Device.objects.visible_to(user)
+    assert list(devices.matching("F2LXK7O7HG")) == [ada]
+    other = factories.make_device("ios", serial_number="F2LXK7O7HG")
+    assert list(devices.matching("F2LXK7O7HG")) == [other]
+
+
+def test_what_acts_by_itself_forgives_no_typing_error(user, ada):
+    devices = Device.objects.visible_to(user)
+    assert list(devices.matching("F2LXK7O7HG", forgiving=False)) == []
+    assert list(devices.matching("f2lxk7q7hg", forgiving=False)) == [ada]
+
+
+def test_what_resembles_is_looked_for_among_what_the_list_shows(user, ada):
+    assert list(Device.objects.visible_to(user).filter(platform="macos").matching("F2LXK7O7HG")) == []
+
+
+def test_an_enrollment_id_finds_its_device(user):
+    channel = factories.make_channel()
+    key = channel.enrollment_key
+    for text in (key, key.lower()):
+        assert list(Device.objects.visible_to(user).matching(text, forgiving=False)) == [channel.device]
+
+
+@pytest.mark.parametrize("text", ["100%", "_", "\\", "'; DROP TABLE", "{}", "%s", "q" * 5000])
+def test_odd_texts_match_nothing_in_a_list(user, ada, text):
+    assert ada not in Device.objects.visible_to(user).matching(text)
+
+
+# Speed
+
+
+def test_a_letter_that_looks_like_another_is_the_likest(user):
+    devices = [factories.make_device("ios", serial_number=f"EXTRA{number:07d}") for number in range(4200, 4300)]
+    assert find_devices("EXTRA00O4217", user)[0] == devices[17]
+
+
+def test_a_mistyped_domain_does_not_hide_the_person(user, ada):
+    assert find_devices("ada.okafor@exmaple.org", user) == [ada]
+
+
+def test_every_statement_uses_its_index(user, ada):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-    for model, text, index in ((Device, DEVICE_TEXT, "device_search"), (Person, PERSON_TEXT, "person_search")):
-        for condition in (_contains(text, ["okafor"]), _resembles(text, "okafor")):
-            assert index in model.objects.filter(condition).order_by().explain()
+        cursor.execute("SET LOCAL enable_sort = off")
+        for table, index in (("devices_device", "device_search"), ("devices_person", "person_search")):
+            cursor.execute(f"EXPLAIN SELECT id FROM {table} WHERE search_text LIKE ANY(%s)", [["%okafor%"]])
+            assert index in str(cursor.fetchall())
+            cursor.execute(f"EXPLAIN SELECT id FROM {table} ORDER BY search_text <->> %s LIMIT 60", ["okafor"])
+            assert f"{index}_nearest" in str(cursor.fetchall())
