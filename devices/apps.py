@@ -1,4 +1,4 @@
-"""Loads what registers itself: the handlers of the outbox."""
+"""Loads what registers itself: the handlers of the outbox, and what hears of sign-ins."""
 
 from importlib import import_module
 
@@ -10,3 +10,4 @@ class DevicesConfig(AppConfig):
 
     def ready(self):
         import_module("devices.groups")
+        import_module("devices.staff").connect()

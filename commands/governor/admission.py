@@ -15,8 +15,10 @@ from django.db import connection, transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
+from commands.governor.comparing import strictest, values_of
 from commands.governor.models import GovernorLimit, HeldAction, KillSwitch, PermitRow
 from commands.meanings import Danger
+from devices.staff import has_new_powers
 from devices.timeline import Actor, record_event
 from mdm_project import plist
 from mdm_project.crypto import seal
@@ -169,14 +171,21 @@ def budget_of(danger: Danger, actor: Actor) -> Budget:
 
 
 def _limit_of(danger: Danger, actor: Actor) -> GovernorLimit:
-    """Return the limit of somebody's best role, or that of everybody."""
+    """Return the limit of somebody's best role, or that of everybody.
+
+    A role that somebody was given a short while ago loosens nothing: else whoever hands out roles has the best of them.
+    """
     limits = GovernorLimit.objects.filter(danger=danger).order_by("-per_person", "id")
-    roles = actor.user.groups.all() if actor.user else []
-    own = limits.filter(role__in=roles).first() if roles else None
-    found = own or limits.filter(role=None).first()
-    if found is None:
+    everybodys = limits.filter(role=None).first()
+    if everybodys is None:
         raise UnknownDanger(f"there is no limit for {danger.label.lower()}, so nothing is allowed")
-    return found
+    own = limits.filter(role__in=actor.user.groups.all()).first() if actor.user else None
+    if own is None:
+        return everybodys
+    since = timezone.now() - timedelta(hours=settings.LIMIT_CHANGE_HOURS)
+    if values_of(own) != strictest([own, everybodys]) and has_new_powers(actor.user, since):
+        return GovernorLimit(danger=danger, role=own.role, **strictest([own, everybodys]))
+    return own
 
 
 def _refusal(budget: Budget, danger: Danger, count: int) -> str | None:

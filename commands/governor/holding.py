@@ -4,14 +4,16 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Min, Q, Sum
 from django.utils import timezone
 
 from commands.applicability import candidates_of, split
-from commands.governor.admission import GovernorRefused, Permit, Stopped
-from commands.governor.models import HeldAction, KillSwitch
+from commands.governor.admission import WINDOW, GovernorRefused, Permit, Stopped, lock
+from commands.governor.models import GovernorLimit, HeldAction, KillSwitch
 from commands.meanings import Danger
 from devices.isolation import work_isolated
 from devices.models import Channel
+from devices.staff import is_in_others_hands
 from devices.timeline import Actor, record_event
 from mdm_project import plist
 from mdm_project.crypto import unseal
@@ -35,8 +37,11 @@ def approve(held: HeldAction, *, actor: Actor) -> None:
         row = _open(held, State.NEEDS_APPROVAL)
         if row.user_id == user.pk:
             raise GovernorRefused("a second person has to approve this, not the one who asked")
-        if timezone.now() - user.date_joined < timedelta(hours=settings.APPROVER_AGE_HOURS):
-            raise GovernorRefused(f"an account must be {settings.APPROVER_AGE_HOURS} hours old to approve")
+        hours = settings.APPROVER_AGE_HOURS
+        if is_in_others_hands(user, timezone.now() - timedelta(hours=hours)):
+            raise GovernorRefused(
+                f"to approve, an account, its roles and a password that somebody else set must be {hours} hours old"
+            )
         row.state, row.approved_by, row.release_at = State.DELAYED, actor.name[:200], timezone.now()
         row.save(update_fields=["state", "approved_by", "release_at"])
         record_event("destructive_approved", f"{row} of {row.actor} approved", actor=actor.name, held_id=row.pk)
@@ -70,7 +75,8 @@ def release_due() -> int:
         _expire(row.pk)
     if KillSwitch.objects.filter(lifted_at=None).exists():
         return 0
-    due = list(HeldAction.objects.filter(state=State.DELAYED, release_at__lte=now).values_list("pk", flat=True))
+    due = HeldAction.objects.filter(state=State.DELAYED, release_at__lte=now).order_by("release_at", "id")
+    due = list(due.values_list("pk", flat=True))
     for pk in due:
         for _item, error in work_isolated([pk], lambda one: _release(one[0])):
             # One that cannot be carried out stands in nobody's way.
@@ -96,7 +102,7 @@ def _expire(pk: int) -> None:
 def _release(pk: int) -> None:
     with transaction.atomic():
         row = HeldAction.objects.select_for_update(skip_locked=True).filter(pk=pk, state=State.DELAYED).first()
-        if row is None:
+        if row is None or _waits_for_its_hour(row):
             return
         try:
             with transaction.atomic():
@@ -108,6 +114,29 @@ def _release(pk: int) -> None:
             record_event("destructive_failed", f"{row} of {row.actor}: {error.detail}", held_id=row.pk)
         else:
             _finish(row, State.RELEASED)
+
+
+def _waits_for_its_hour(row: HeldAction) -> bool:
+    """Put off what would make more go out within an hour than everybody together may: held actions pile up."""
+    lock()
+    limit = GovernorLimit.objects.filter(danger=row.danger, role=None).first()
+    since = timezone.now() - WINDOW
+    gone = HeldAction.objects.filter(danger=row.danger, state=State.RELEASED, finished_at__gt=since)
+    sums = gone.aggregate(number=Sum("device_count"), first=Min("finished_at"))
+    if limit is None or not sums["number"] or sums["number"] + row.device_count <= limit.in_all:
+        return False
+    row.release_at = sums["first"] + WINDOW
+    row.save(update_fields=["release_at"])
+    return True
+
+
+def held_of_device(device_id: int):
+    """Return the waiting held actions that mean a device, the next one first."""
+    meant = Q()
+    for pk in Channel.objects.filter(device=device_id).values_list("pk", flat=True):
+        meant |= Q(channel_ids__contains=[pk])
+    waiting = HeldAction.objects.filter(finished_at=None)
+    return waiting.filter(meant).order_by("release_at", "id") if meant else waiting.none()
 
 
 def _carry_out(row: HeldAction):

@@ -1,49 +1,112 @@
-"""Changing limits: what tightens holds at once, what loosens after a while, so that a stolen account cannot."""
+"""Changing limits: what tightens holds at once, what loosens after a while, so that a stolen account cannot.
+
+A role may have limits of its own. Adding or removing one is judged by its numbers: by what its people may do before
+and after.
+"""
 
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import Group as Role
 from django.db import transaction
 from django.utils import timezone
 
 from commands.governor.admission import ReasonRequired
+from commands.governor.comparing import FIELDS, loosens, strictest, values_of
 from commands.governor.models import GovernorLimit, LimitChange
 from devices.timeline import Actor, record_event
+from mdm_project.errors import BadRequest, Conflict
 
-FIELDS = ("per_person", "in_all", "second_person_above", "delay_above", "delay_minutes")
-FOR_EVER = 2**31 - 1
+__all__ = ["FIELDS", "add_limit", "apply_due_changes", "change_limit", "remove_limit", "withdraw"]
+
+
+class LimitExists(Conflict):
+    code = "limit_exists"
+
+
+class LimitOfEverybody(BadRequest):
+    """The limit of everybody can be changed, not removed: without it nothing would be allowed."""
+
+    code = "limit_of_everybody"
 
 
 def change_limit(limit: GovernorLimit, values: dict, *, actor: Actor, reason: str) -> LimitChange | None:
     """Change some fields of a limit; return the change that waits, or None when all of it holds at once.
 
-    Waiting changes of the same limit are replaced.
+    Waiting changes of the same limit are replaced. Raises ReasonRequired.
     """
-    if not reason.strip():
-        raise ReasonRequired("changing a limit needs a reason", fields={"reason": "is needed"})
+    _require_reason(reason)
     with transaction.atomic():
         row = GovernorLimit.objects.select_for_update().get(pk=limit.pk)
-        now = timezone.now()
-        tighter = {name: value for name, value in values.items() if not _loosens(row, name, value)}
-        looser = {name: value for name, value in values.items() if name not in tighter}
-        _set(row, tighter)
-        row.changes.filter(ended_at=None).update(ended_at=now, note="replaced by a later change")
-        pending = None
-        if looser:
-            after = now + timedelta(hours=settings.LIMIT_CHANGE_HOURS)
-            pending = LimitChange.objects.create(
-                limit=row, values=looser, actor=actor.name[:200], reason=reason.strip(), effective_at=after
-            )
-        words = _words(tighter, "now") + _words(looser, f"in {settings.LIMIT_CHANGE_HOURS} hours")
-        record_event("limit_changed", f"Limit of “{row}” changed: {'; '.join(words)}: {reason}", actor=actor.name)
+        return _change(row, values, "changed", actor, reason)
+
+
+def add_limit(
+    danger: str, role: Role, values: dict, *, actor: Actor, reason: str
+) -> tuple[GovernorLimit, LimitChange | None]:
+    """Give a role a limit of its own; what is looser than the limits its people have now holds after a while.
+
+    Returns the limit and the change that waits, or None. Raises ReasonRequired and LimitExists.
+    """
+    _require_reason(reason)
+    with transaction.atomic():
+        everybodys = GovernorLimit.objects.select_for_update().get(danger=danger, role=None)
+        if GovernorLimit.objects.filter(danger=danger, role=role).exists():
+            raise LimitExists(f"{role} has such a limit already: change that")
+        now = strictest([everybodys, *_others_of(danger, role)])
+        row = GovernorLimit.objects.create(danger=danger, role=role, **now)
+        return row, _change(row, now | values, "added", actor, reason)
+
+
+def remove_limit(limit: GovernorLimit, *, actor: Actor, reason: str) -> LimitChange | None:
+    """Take away the limit of a role; where its people may do more without it, that holds after a while.
+
+    Returns the change that waits, or None when it is gone. Raises ReasonRequired and LimitOfEverybody.
+    """
+    _require_reason(reason)
+    if limit.role_id is None:
+        raise LimitOfEverybody("the limit of everybody cannot be removed, only changed")
+    with transaction.atomic():
+        row = GovernorLimit.objects.select_for_update().get(pk=limit.pk)
+        left = [GovernorLimit.objects.get(danger=row.danger, role=None), *_others_of(row.danger, row.role)]
+        is_looser = any(loosens(row, name, value) for it in left for name, value in values_of(it).items())
+        if not is_looser:
+            record_event("limit_removed", f"Limit of “{row}” removed now: {reason}", actor=actor.name)
+            row.delete()
+            return None
+        row.changes.filter(ended_at=None).update(ended_at=timezone.now(), note="replaced by a later change")
+        when = f"in {settings.LIMIT_CHANGE_HOURS} hours"
+        record_event("limit_changed", f"Limit of “{row}” will be removed {when}: {reason}", actor=actor.name)
+        return _pending(row, {}, actor, reason, removes=True)
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise ReasonRequired("changing a limit needs a reason", fields={"reason": "is needed"})
+
+
+def _others_of(danger: str, role: Role) -> list[GovernorLimit]:
+    """Return the limits that members of a role have by their other roles."""
+    others = Role.objects.filter(user__groups=role).exclude(pk=role.pk)
+    return list(GovernorLimit.objects.filter(danger=danger, role__in=others))
+
+
+def _change(row: GovernorLimit, values: dict, verb: str, actor: Actor, reason: str) -> LimitChange | None:
+    tighter = {name: value for name, value in values.items() if not loosens(row, name, value)}
+    looser = {name: value for name, value in values.items() if name not in tighter}
+    _set(row, tighter)
+    row.changes.filter(ended_at=None).update(ended_at=timezone.now(), note="replaced by a later change")
+    pending = _pending(row, looser, actor, reason) if looser else None
+    words = _words(tighter, "now") + _words(looser, f"in {settings.LIMIT_CHANGE_HOURS} hours")
+    record_event("limit_changed", f"Limit of “{row}” {verb}: {'; '.join(words)}: {reason}", actor=actor.name)
     return pending
 
 
-def _loosens(row: GovernorLimit, name: str, value: int | None) -> bool:
-    before = getattr(row, name)
-    if name == "delay_minutes":
-        return value < before
-    return (FOR_EVER if value is None else value) > (FOR_EVER if before is None else before)
+def _pending(row: GovernorLimit, values: dict, actor: Actor, reason: str, *, removes: bool = False) -> LimitChange:
+    after = timezone.now() + timedelta(hours=settings.LIMIT_CHANGE_HOURS)
+    return LimitChange.objects.create(
+        limit=row, values=values, removes=removes, actor=actor.name[:200], reason=reason.strip(), effective_at=after
+    )
 
 
 def _set(row: GovernorLimit, values: dict) -> None:
@@ -60,17 +123,24 @@ def _words(values: dict, when: str) -> list[str]:
 def apply_due_changes() -> int:
     """Make changes hold whose time has come; return how many."""
     due = LimitChange.objects.filter(ended_at=None, effective_at__lte=timezone.now())
-    number = 0
-    for pk in list(due.values_list("pk", flat=True)):
-        with transaction.atomic():
-            change = LimitChange.objects.select_for_update().filter(pk=pk, ended_at=None).first()
-            if change is None:
-                continue
-            _set(change.limit, change.values)
-            change.ended_at, change.note = timezone.now(), "applied"
-            change.save(update_fields=["ended_at", "note"])
-            number += 1
-    return number
+    return sum(_apply(pk) for pk in list(due.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _apply(pk: int) -> bool:
+    change = LimitChange.objects.select_for_update().filter(pk=pk, ended_at=None).first()
+    if change is None:
+        return False
+    words = "removed" if change.removes else f"changed: {'; '.join(_words(change.values, 'now'))}"
+    kind = "limit_removed" if change.removes else "limit_loosened"
+    record_event(kind, f"Limit of “{change.limit}” {words}, as {change.actor} asked: {change.reason}")
+    if change.removes:
+        change.limit.delete()  # its changes go with it; the timeline tells of them
+        return True
+    _set(change.limit, change.values)
+    change.ended_at, change.note = timezone.now(), "applied"
+    change.save(update_fields=["ended_at", "note"])
+    return True
 
 
 def withdraw(change: LimitChange, *, actor: Actor) -> None:

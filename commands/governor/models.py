@@ -14,7 +14,7 @@ class GovernorLimit(models.Model):
 
     danger = models.CharField(max_length=10, choices=Danger.choices)
     role = models.ForeignKey(
-        "auth.Group", null=True, blank=True, on_delete=models.CASCADE, related_name="+",
+        "auth.Group", null=True, blank=True, on_delete=models.PROTECT, related_name="+",
         help_text="empty: everybody; the highest limit of somebody's roles counts",
     )  # fmt: skip
     per_person = models.PositiveIntegerField(help_text="devices an hour")
@@ -36,7 +36,7 @@ class GovernorLimit(models.Model):
         ]
 
     def __str__(self):
-        return self.get_danger_display()
+        return f"{self.get_danger_display()}, {self.role}" if self.role_id else self.get_danger_display()
 
 
 class LimitChange(models.Model):
@@ -44,6 +44,7 @@ class LimitChange(models.Model):
 
     limit = models.ForeignKey(GovernorLimit, on_delete=models.CASCADE, related_name="changes")
     values = models.JSONField(help_text="the fields that change")
+    removes = models.BooleanField(default=False, help_text="the limit of a role goes")
     actor = models.CharField(max_length=200)
     reason = models.TextField()
     created_at = models.DateTimeField(default=timezone.now)

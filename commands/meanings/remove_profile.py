@@ -4,8 +4,13 @@ takes it out of reach.
 Apple: developer.apple.com/documentation/devicemanagement/remove-profile-command
 """
 
+from django.db.models import Q
+
 from commands.meanings import Danger, Meaning, meaning
+from commands.models import Command, QueuedCommand
 from devices.models import InstalledProfile
+from mdm_project import plist
+from mdm_project.crypto import unseal
 
 MDM = "com.apple.mdm"
 NETWORKS = frozenset({"com.apple.wifi.managed", "com.apple.cellular", "com.apple.firstactiveethernet.managed",
@@ -17,25 +22,59 @@ class RemoveProfile(Meaning):
     def dangers(self, candidates, payload):
         by_channel: dict[int, list[InstalledProfile]] = {}
         rows = InstalledProfile.objects.filter(channel__in=[candidate.channel_id for candidate in candidates])
-        for row in rows.order_by("id").only("channel_id", "identifier", "payloads"):
+        for row in rows.order_by("id").only("channel_id", "identifier", "payloads", "reported_at"):
             by_channel.setdefault(row.channel_id, []).append(row)
+        leaving = _leaving(by_channel)
         found = {}
         for candidate in candidates:
             installed = by_channel.get(candidate.channel_id, [])
-            danger = _danger(installed, payload["Identifier"], candidate.is_user_channel)
+            gone = leaving.get(candidate.channel_id, set())
+            danger = _danger(installed, payload["Identifier"], gone, candidate.is_user_channel)
             if danger:
                 found[candidate.channel_id] = danger
         return found
 
 
-def _danger(installed: list[InstalledProfile], identifier: str, is_user_channel: bool) -> Danger | None:
+def _leaving(by_channel: dict[int, list[InstalledProfile]]) -> dict[int, set[str]]:
+    """Return, by channel id, the identifiers whose removal was asked and that the device may have listed before it.
+
+    Else two networks could be taken one after the other, neither being the last one. Two statements.
+    """
+    listed_at = {pk: min(row.reported_at for row in rows) for pk, rows in by_channel.items()}
+    if not listed_at:
+        return {}
+    state = QueuedCommand.State
+    asked = QueuedCommand.objects.filter(channel__in=list(listed_at), command__request_type="RemoveProfile")
+    asked = asked.filter(Q(finished_at=None) | Q(finished_at__gte=min(listed_at.values())))
+    # What was delivered before it was cancelled may be carried out all the same.
+    asked = asked.exclude(state__in=(state.FAILED, state.QUARANTINED))
+    asked = asked.exclude(state__in=(state.CANCELLED, state.EXPIRED), deliveries=0)
+    rows = list(asked.order_by().values_list("channel_id", "command_id", "finished_at"))
+    names = _identifiers({command_id for _channel, command_id, _finished in rows})
+    found: dict[int, set[str]] = {}
+    for channel_id, command_id, finished_at in rows:
+        if finished_at is None or finished_at >= listed_at[channel_id]:
+            found.setdefault(channel_id, set()).add(names[command_id])
+    return found
+
+
+def _identifiers(command_ids: set[int]) -> dict[int, str]:
+    names = {}
+    for command in Command.objects.filter(pk__in=command_ids):
+        body = plist.loads(unseal(bytes(command.body_encrypted), command.body_context))
+        names[command.pk] = str(body["Command"].get("Identifier", "")).casefold()
+    return names
+
+
+def _danger(installed: list[InstalledProfile], identifier: str, gone: set[str], is_user_channel: bool) -> Danger | None:
     """Say what goes with a profile. One that the device did not list may be its enrollment, unless that is known."""
     going = [row for row in installed if row.identifier.casefold() == identifier.casefold()]
     enrollments = [row for row in installed if MDM in types_of(row)]
     if any(row in enrollments for row in going) or not (going or enrollments or is_user_channel):
         return Danger.UNENROLL
     networks = [row for row in installed if NETWORKS & types_of(row)]
-    if going and networks and all(row in going for row in networks):
+    staying = [row for row in networks if row not in going and row.identifier.casefold() not in gone]
+    if not staying and any(row in going for row in networks):
         return Danger.NETWORK
     return None
 
