@@ -7,6 +7,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -21,6 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from devices import staff
 from devices.timeline import record_event
 from mdm_project import status, tokens
 from mdm_project.console import ConsoleAdmin, LongListAdmin, submitted
@@ -90,14 +92,33 @@ class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
         person = get_object_or_404(User, pk=id) if str(id).isdecimal() else None
         if person is not None and not self.has_change_permission(request, person):
             raise PermissionDenied
-        return super().user_change_password(request, id, form_url)
+        response = super().user_change_password(request, id, form_url)
+        if person is not None and request.method == "POST" and response.status_code == 302:
+            staff.record_account(staff.PASSWORD_SET, person, "password set", by=request.user, fields=["password"])
+        return response
 
     def save_model(self, request, obj, form, change):
         if not change:
             obj.is_staff = True
         super().save_model(request, obj, form, change)
-        what = "changed" if change else "added"
-        record_event(f"staff_{what}", f"staff account {obj} {what}", actor=request.user.get_username())
+
+    def save_related(self, request, form, formsets, change):
+        """Tell the timeline what changed by the names of the fields, and which roles came and went."""
+        person, changed = form.instance, set(form.changed_data)
+        before = set(person.groups.values_list("name", flat=True))
+        super().save_related(request, form, formsets, change)
+        after = set(person.groups.values_list("name", flat=True))
+        if not change:
+            staff.record_account(staff.ADDED, person, "added", by=request.user)
+        elif changed:
+            kind = staff.POWERS_CHANGED if changed & staff.POWERS else staff.CHANGED
+            words = _words_of(form, changed - {"groups"}, {"roles": after - before}, {"roles": before - after})
+            staff.record_account(kind, person, words, by=request.user, fields=changed)
+
+    def delete_model(self, request, obj):
+        with transaction.atomic():
+            staff.record_account(staff.DELETED, obj, "deleted", by=request.user)
+            super().delete_model(request, obj)
 
     @display(description="Account", ordering="username")
     def name_column(self, user):
@@ -149,9 +170,41 @@ class GroupAdmin(DjangoGroupAdmin, ConsoleAdmin):
 
     has_add_permission = has_change_permission = has_delete_permission = _is_superuser
 
+    def save_related(self, request, form, formsets, change):
+        """Tell the timeline which permissions came and went."""
+        role, changed = form.instance, set(form.changed_data)
+        before = set(role.permissions.values_list("name", flat=True))
+        super().save_related(request, form, formsets, change)
+        after = set(role.permissions.values_list("name", flat=True))
+        if not change or changed:
+            others = changed - {"permissions"} if change else set()
+            words = _words_of(form, others, {"permissions": after - before}, {"permissions": before - after})
+            staff.record_role(role, words if change else f"added; {words}", by=request.user, fields=changed)
+
+    def delete_model(self, request, obj):
+        with transaction.atomic():
+            staff.record_role(obj, "deleted", by=request.user)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset):
+        for role in queryset:
+            self.delete_model(request, role)
+
     @display(description="Members", ordering="number")
     def members_column(self, group):
         return group.number
+
+
+def _words_of(form, fields: set[str], added: dict[str, set[str]], removed: dict[str, set[str]]) -> str:
+    """Say what a form changed: switches with where they stand, other fields by name, and what came and went."""
+    words = []
+    for name in sorted(fields):
+        value = form.cleaned_data.get(name)
+        label = name.replace("_", " ")
+        words.append(f"{label} {'on' if value else 'off'}" if isinstance(value, bool) else f"{label} changed")
+    for verb, sets in (("given", added), ("taken away", removed)):
+        words += [f"{what} {verb}: {', '.join(sorted(names))}" for what, names in sets.items() if names]
+    return "; ".join(words) or "nothing changed"
 
 
 def useful_permissions():
@@ -233,7 +286,8 @@ class ApiTokenAdmin(ConsoleAdmin):
         except EspalierError as error:
             form.add_error(None, error.detail)
             return self.page(request, "console/token_add.html", context)
-        record_event("token_created", f"API token {token.name} made", actor=request.user.get_username())
+        words = f"API token {token.name} made: {', '.join(token.scopes)}"
+        record_event("token_created", words, actor=request.user.get_username(), token_id=token.pk)
         return self.page(request, "console/token_made.html", {**context, "token": token, "text": text})
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
@@ -249,7 +303,8 @@ class ApiTokenAdmin(ConsoleAdmin):
             raise PermissionDenied
         token = get_object_or_404(self.get_queryset(request), pk=pk)
         tokens.revoke(token)
-        record_event("token_revoked", f"API token {token.name} revoked", actor=request.user.get_username())
+        words = f"API token {token.name} of {token.user} revoked"
+        record_event("token_revoked", words, actor=request.user.get_username(), token_id=token.pk)
         messages.success(request, f"{token.name} no longer works.")
         return self.done(request, "Revoked.", self.route("changelist"))
 

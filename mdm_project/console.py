@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.sites import UnfoldAdminSite
 
+from devices.staff import PASSWORD_SET, record_account, record_export
 from mdm_project.roles import is_api_only
 
 MAX_FOUND = 8
@@ -32,6 +33,12 @@ class ConsoleSite(UnfoldAdminSite):
     def has_permission(self, request):
         """Active staff, but no programs; the helpdesk asks here, too."""
         return super().has_permission(request) and not is_api_only(request.user)
+
+    def password_change(self, request, extra_context=None):
+        response = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            record_account(PASSWORD_SET, request.user, "own password set", by=request.user, fields=["password"])
+        return response
 
     def index(self, request, extra_context=None):
         from mdm_project.dashboard import dashboard_context
@@ -75,6 +82,7 @@ class ConsoleAdmin(ModelAdmin):
         self.request = request
         queryset = self.get_changelist_instance(request).queryset
         name = f"{self.opts.verbose_name_plural.replace(' ', '-')}-{timezone.now():%Y-%m-%d}.csv"
+        record_export(f"{self.opts.verbose_name_plural} as CSV", by=request.user, query=request.GET.urlencode())
         return stream_csv(name, queryset, self.csv_columns)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
+from devices.timeline import record_event
 from mdm_project.models import ApiToken, User
 from mdm_project.tokens import create_token
 
@@ -29,5 +30,6 @@ class Command(BaseCommand):
             raise CommandError(f"{username!r} is not active staff, so a token of theirs could do nothing")
         if len(name) > ApiToken._meta.get_field("name").max_length:
             raise CommandError("the name may have at most 100 characters")
-        _token, text = create_token(user, name, scopes)
+        token, text = create_token(user, name, scopes)
+        record_event("token_created", f"API token {token.name} of {username} made", actor="command line")
         self.stdout.write(text)
