@@ -26,6 +26,8 @@ from devices.console.filters import (
 )
 from devices.console.groups_filters import GroupFilter, TagFilter
 from devices.console.links import device_link
+from devices.console.messaging import MessagePages
+from devices.console.notes import NotePages
 from devices.console.secrets import SecretPages
 from devices.console.views import DevicePages
 from devices.event_admin import EventAdmin  # noqa: F401 (registers it)
@@ -51,7 +53,7 @@ def _number_per_device(queue):
 
 
 @admin.register(Device)
-class DeviceAdmin(BulkActions, DevicePages, SecretPages, ConsoleAdmin):
+class DeviceAdmin(BulkActions, DevicePages, SecretPages, NotePages, MessagePages, ConsoleAdmin):
     list_display = (
         "name_column", "serial_column", "system_column", "state_column", "supervised_column", "person_column",
         "seen_column", "commands_column",
@@ -76,7 +78,8 @@ class DeviceAdmin(BulkActions, DevicePages, SecretPages, ConsoleAdmin):
     )  # fmt: skip
 
     def get_urls(self):
-        return [*self.device_urls(), *self.secret_urls(), *super().get_urls()]
+        own = [*self.device_urls(), *self.secret_urls(), *self.note_urls(), *self.message_urls()]
+        return [*own, *super().get_urls()]
 
     def has_add_permission(self, request):
         return False

@@ -91,7 +91,8 @@ def _cleaned(text: str) -> str:
     if "\x00" in text:
         raise BadRequest("the note cannot be kept", fields={"text": "must not hold the character NUL"})
     if len(text) > MAX_TEXT:
-        raise BadRequest("the note is too long", fields={"text": f"at most {MAX_TEXT} characters, not {len(text)}"})
+        why = f"must have at most {MAX_TEXT} characters, and has {len(text)}"
+        raise BadRequest("the note is too long", fields={"text": why})
     return text
 
 

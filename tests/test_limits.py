@@ -24,6 +24,7 @@ from devices.models import (
     InstalledApplication,
     InstalledCertificate,
     InstalledProfile,
+    Note,
     Person,
     RejectedMessage,
     Tag,
@@ -86,6 +87,7 @@ def make_marked_device() -> Channel:
     Event.objects.create(device=device, kind="enrolled", summary=f"enrolled {MARKER}", actor=MARKER)
     Event.objects.create(kind="staff_changed", summary=f"staff account {MARKER} changed", actor=MARKER)
     EscrowedSecret.objects.create(device=device, kind="unlock_token", value_encrypted=b"")
+    Note.objects.create(device=device, text=MARKER, ticket=MARKER, author=MARKER)
     factories.make_identity(channel.enrollment_key, subject=f"CN={MARKER}")
     RejectedMessage.objects.create(
         device=device, path=f"/{MARKER}", status=403, code="refused", reason=MARKER, size_bytes=1, body_hash=b"m",
@@ -132,7 +134,7 @@ def test_a_device_outside_the_limit_is_told_of_nowhere(world, slug):
 def test_the_tabs_of_a_device_outside_the_limit_are_not_found(world):
     client = signed_in(make_limited("helpdesk", world["site"]))
     address = reverse("admin:devices_device_change", args=[world["outside"]["device"]])
-    for tab in ("overview", "inventory", "apps", "commands", "timeline", "groups", "configuration"):
+    for tab in ("overview", "inventory", "apps", "commands", "timeline", "groups", "configuration", "notes"):
         assert client.get(address, {"tab": tab}).status_code == 404
 
 
@@ -154,7 +156,13 @@ def test_everything_is_told_to_somebody_without_a_limit(world):
                   "commands_command"):  # fmt: skip
         assert MARKER in text_of(client.get(reverse(f"admin:{model}_changelist"))), model
     device = world["outside"]["device"]
-    for path in ("devices/", f"devices/{device}/timeline/", f"devices/{device}/applications/", "commands/"):
+    for path in (
+        "devices/",
+        f"devices/{device}/timeline/",
+        f"devices/{device}/applications/",
+        f"devices/{device}/notes/",
+        "commands/",
+    ):
         assert MARKER in text_of(caller.get(path)), path
 
 

@@ -5,6 +5,7 @@ from django.http import Http404
 
 from devices.console import page, sending, tabs
 from devices.console.attention import attention_of
+from devices.console.notes import notes_context
 from devices.console.timeline import recent_lines, timeline_context
 from devices.models import Device
 from mdm_project.platforms import icon_of, system_words
@@ -50,6 +51,8 @@ def page_context(request, device: Device) -> dict:
     context = {**live_context(user, device), **tabs.tab_context(tab, device, text)}
     if tab == "timeline":
         context |= timeline_context(device, request.GET, user)
+    if tab == "notes":
+        context |= notes_context(device, user, is_all="all" in request.GET)
     return context | {
         "title": str(device),
         "tab": tab,

@@ -31,6 +31,7 @@ TABS = {
     "secrets": "Secrets",
     "updates": "Updates",
     "commands": "Commands",
+    "notes": "Notes",
     "timeline": "Timeline",
     "raw": "Raw",
 }
@@ -39,6 +40,7 @@ NEEDED = {
     "configuration": MAY_SEE,
     "groups": "devices.view_group",
     "commands": "commands.view_command",
+    "notes": "devices.view_note",
     "raw": RAW_PERMISSION,
 }
 

@@ -15,6 +15,7 @@ from devices.attributes import define_attribute
 from devices.escrow import keep_secret
 from devices.groups import create_group
 from devices.models import Device, Event, Identity, RejectedMessage, Tag
+from devices.notes import add_note
 from devices.timeline import SYSTEM
 from mdm_project import tokens
 from profiles.declarations import create_declaration
@@ -46,6 +47,11 @@ TABLE = [
     ("devices_device_reveal", ("device", "secret"), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_device_reveal", ("device", "secret"), "POST", (SIGN_IN, NO, NO, NO, YES)),
     ("devices_device_location", ("device",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_device_note", ("device",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_device_note", ("device",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_device_withdraw_note", ("device", "note"), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_device_withdraw_note", ("device", "note"), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("devices_device_message", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_edit", ("device",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("devices_device_edit", ("device",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("devices_device_people", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
@@ -186,6 +192,7 @@ IDS = [
 BODIES = {
     "commands_workflow_cancel": {"reason": "not needed"},
     "devices_device_reveal": {"reason": "locked out"},
+    "devices_device_note": {"text": "Screen replaced.", "ticket": "INC-4711"},
     "commands_heldaction_stop": {"reason": "strange"},
     "commands_heldaction_limit": {"reason": "careful", "per_person": 1, "in_all": 2, "delay_minutes": 5},
     "commands_command_cancel": {"reason": "no longer needed"},
@@ -230,6 +237,7 @@ def make_rows() -> dict:
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
         "secret": keep_secret(channel.device_id, "lock_pin", b"123456").pk,
+        "note": add_note(channel.device, "Screen broken.", actor=SYSTEM).pk,
         "workflow": start_workflow("refresh_everything", channel.device, {}, actor=SYSTEM).pk,
         "held": factories.make_held().pk, "limit": limit.pk, "limit_change": change_of_limit(limit).pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
