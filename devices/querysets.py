@@ -9,6 +9,8 @@ from django.db.models.functions import Coalesce
 from devices.access import limit_of, within
 
 VIEW_DEVICE = "devices.view_device"
+VIEW_SIGN_IN = "mdm_project.view_signin"
+SIGN_INS = ("signed_in", "signed_out", "sign_in_refused")
 
 
 class DeviceQuerySet(models.QuerySet):
@@ -114,6 +116,11 @@ class AboutDeviceQuerySet(models.QuerySet):
 
 
 class EventQuerySet(AboutDeviceQuerySet):
+    def visible_to(self, user):
+        """As of other rows; who signs in when, and from where, is for those who may see sign-ins."""
+        seen = super().visible_to(user)
+        return seen if user.has_perm(VIEW_SIGN_IN) else seen.exclude(kind__in=SIGN_INS)
+
     def search(self, text: str):
         """Events whose words, actor, kind or device (name, serial number) contain a text."""
         conditions = Q(summary__icontains=text) | Q(actor__icontains=text)
@@ -162,3 +169,9 @@ class ChannelQuerySet(OfDeviceQuerySet):
 
     def seen(self):
         return self.annotate(seen_at=F("contact__seen_at"))
+
+
+class SavedSearchQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Their own and shared ones, for who sees devices; whom they find depends on who asks."""
+        return self.filter(Q(owner=user) | Q(is_shared=True)) if user.has_perm(VIEW_DEVICE) else self.none()

@@ -45,10 +45,10 @@ def find_devices(text: str, user, limit: int = 20) -> list[Device]:
 
 
 def containing(text: str) -> Q:
-    """Return the condition that a device, its user or the key of an enrollment of its is or contains a text."""
+    """Return the condition that a device, its user or an enrollment id of its contains a text; none an empty."""
     folded, text = plain(text), text.replace("\x00", "").strip()
     if not folded:
-        return Q()
+        return Q(pk__in=[])
     inside, keys = _patterns("%{}%", _forms(folded)), [text, text.lower(), text.upper()]
     return Q(pk__in=RawSQL(f"{_DEVICES} UNION {_OF_PEOPLE} UNION {_ENROLLED}", [inside, inside, keys]))
 

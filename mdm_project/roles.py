@@ -78,6 +78,7 @@ ROLES = (
             "profiles.add_profileversion",
             "profiles.delete_assignment",
             "profiles.view_profile_secrets",
+            "devices.share_savedsearch",
             "devices.change_tag",
             "devices.delete_tag",
         },
@@ -90,6 +91,7 @@ ROLES = (
         | _OWN_TOKENS
         | {
             "devices.change_device",
+            "devices.share_savedsearch",
             "devices.add_note",
             "devices.reveal_secret",
             "devices.view_location",
@@ -124,6 +126,7 @@ WITHIN_LIMITS = (
         "devices.add_note",
         "devices.change_note",
         "devices.view_raw_reports",
+        "devices.share_savedsearch",
         "commands.add_command",
         "commands.change_command",
         "commands.add_workflow",

@@ -13,6 +13,7 @@ from devices.models.inventory import (
 )
 from devices.models.note import Note
 from devices.models.record import Event, Outbox, RejectedMessage
+from devices.models.saved_search import DefaultSearch, SavedSearch
 from devices.models.secret import EscrowedSecret, EscrowKey, LastLocation
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Channel",
     "ChannelContact",
     "CustomAttribute",
+    "DefaultSearch",
     "Device",
     "Enrollment",
     "EscrowKey",
@@ -40,5 +42,6 @@ __all__ = [
     "Outbox",
     "Person",
     "RejectedMessage",
+    "SavedSearch",
     "Tag",
 ]
