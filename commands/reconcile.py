@@ -119,7 +119,7 @@ SELECT channel_id, %s, %s, %s, '', 4, 1, statement_timestamp() + interval '15 mi
 FROM unnest(%s::bigint[]) AS channel_id ORDER BY channel_id
 ON CONFLICT (channel_id, identifier) DO UPDATE
 SET profile_id = excluded.profile_id, version_id = excluded.version_id, state = 4, command_id = NULL,
-    error = excluded.error, updated_at = excluded.updated_at, {FAILED_AGAIN}"""
+    rendered_digest = NULL, error = excluded.error, updated_at = excluded.updated_at, {FAILED_AGAIN}"""
 
 _REMOVING = """
 UPDATE profiles_itemstatus s

@@ -1,10 +1,14 @@
 """Profiles with variables are sent again when a value in them changes: a device renamed, a person with a new address.
 
-What was sent is known by its digest, so exactly the channels whose bytes differ are asked again.
+What was sent is known by its digest, so exactly the channels whose bytes differ are asked again. What failed because a
+value was missing begins anew as soon as there is one.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
+
+from django.db.models import Q
 
 from devices.outbox import handles
 from profiles.desired import kick_reconciler
@@ -12,7 +16,11 @@ from profiles.models import ItemStatus, ProfileVersion
 from profiles.rendering import render_each
 
 State = ItemStatus.State
-SENT = (State.SENT, State.ACKNOWLEDGED, State.VERIFIED)
+SENT = Q(state__in=(State.SENT, State.ACKNOWLEDGED, State.VERIFIED), rendered_digest__isnull=False)
+# Without a digest nothing was sent: a variable had no value. With one, the device refused those very bytes.
+FAILED = Q(state=State.FAILED)
+CHUNK = 2000
+_ANEW = {"state": State.PENDING, "attempts": 0, "is_stopped": False, "next_attempt_at": None, "error": ""}
 
 
 @handles("inventory_changed")
@@ -21,18 +29,29 @@ def send_changed_values(payloads: list[dict]) -> None:
     nothing.
     """
     device_ids = {device_id for payload in payloads for device_id in payload["device_ids"]}
-    rows = ItemStatus.objects.filter(
-        channel__device__in=device_ids, state__in=SENT, rendered_digest__isnull=False, version__isnull=False
-    )
+    number = sum(_begin_anew(rows) for rows in _chunks(device_ids))
+    if number:
+        kick_reconciler()
+
+
+def _chunks(device_ids: Iterable[int]) -> Iterator[list[ItemStatus]]:
+    """Yield the rows of devices that depend on variables, some thousand at a time: each is rendered in memory."""
+    rows = ItemStatus.objects.filter(SENT | FAILED, channel__device__in=device_ids, version__isnull=False)
+    rows = rows.exclude(version__variables=[]).select_related("channel__device").order_by("id")
+    last = 0
+    while chunk := list(rows.filter(id__gt=last)[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+def _begin_anew(rows: list[ItemStatus]) -> int:
+    """Set back those of the rows whose bytes are others now; return how many."""
     by_version: dict[int, dict[int, ItemStatus]] = defaultdict(dict)
-    for row in rows.select_related("channel__device").order_by("id"):
+    for row in rows:
         by_version[row.version_id][row.channel_id] = row
     versions = ProfileVersion.objects.select_related("profile").in_bulk(list(by_version))
     changed = [status_id for pk, items in by_version.items() for status_id in _changed(versions[pk], items)]
-    if changed:
-        again = {"state": State.PENDING, "attempts": 0, "is_stopped": False, "next_attempt_at": None, "error": ""}
-        ItemStatus.objects.filter(pk__in=changed, state__in=SENT).update(**again)
-        kick_reconciler()
+    return ItemStatus.objects.filter(SENT | FAILED, pk__in=changed).update(**_ANEW) if changed else 0
 
 
 def _changed(version: ProfileVersion, items: dict[int, ItemStatus]) -> list[int]:
@@ -41,5 +60,9 @@ def _changed(version: ProfileVersion, items: dict[int, ItemStatus]) -> list[int]
     return [
         items[channel.pk].pk
         for channel, body, _error in render_each(version, channels)
-        if body is not None and sha256(body).digest() != bytes(items[channel.pk].rendered_digest)
+        if body is not None and sha256(body).digest() != _digest(items[channel.pk])
     ]
+
+
+def _digest(item: ItemStatus) -> bytes | None:
+    return None if item.rendered_digest is None else bytes(item.rendered_digest)

@@ -35,6 +35,8 @@ from devices.group_admin import CustomAttributeAdmin, GroupAdmin, TagAdmin  # no
 from devices.models import Device, Person, RejectedMessage
 from devices.redaction import redact
 from devices.rejections import excerpt_context
+from devices.services import delete_person, save_person
+from devices.timeline import Actor
 from devices.trust_admin import CertificateAuthorityAdmin, IdentityAdmin  # noqa: F401 (registers them)
 from mdm_project import plist, status
 from mdm_project.console import ConsoleAdmin, LongListAdmin
@@ -159,6 +161,16 @@ class PersonAdmin(ConsoleAdmin):
     def get_queryset(self, request):
         people = Person.objects.visible_to(request.user)
         return people.annotate(number=Count("devices", filter=within(request.user, "devices")))
+
+    def save_model(self, request, person, form, change):
+        save_person(person, actor=Actor.staff(request.user))
+
+    def delete_model(self, request, person):
+        delete_person(person, actor=Actor.staff(request.user))
+
+    def delete_queryset(self, request, queryset):
+        for person in queryset:
+            self.delete_model(request, person)
 
     @display(description="Devices", ordering="number")
     def devices_column(self, person):

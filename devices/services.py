@@ -1,14 +1,18 @@
-"""What staff may change about a device: who uses it, its asset tag, and whether its certificate still counts."""
+"""What staff may change about a device: who uses it, its asset tag, and whether its certificate still counts; and
+about the people who use devices.
+"""
 
 from django.db import transaction
 from django.utils import timezone
 
 from devices.changes import tell_changed
 from devices.models import Device, Identity, Person
-from devices.timeline import Actor, record_event
+from devices.timeline import Actor, record_event, record_events
 from mdm_project.errors import BadRequest, Conflict
 
 MAX_ASSET_TAG = 100
+# What is known of a person, with the words of the timeline; rules of groups and variables in profiles look at it.
+PERSON_COLUMNS = {"name": "name", "email": "e-mail", "department": "department", "site": "site"}
 
 
 @transaction.atomic
@@ -32,6 +36,33 @@ def assign_person(device: Device, person: Person | None, *, actor: Actor) -> Non
     Device.objects.filter(pk=device.pk).update(person=person)
     tell_changed([device.pk])
     record_event("person_changed", f"now used by {person or 'nobody'}", device=device, actor=actor.name)
+
+
+@transaction.atomic
+def save_person(person: Person, *, actor: Actor) -> None:
+    """Write a new person or what was edited of one; tell of it, and have their devices looked at anew."""
+    before = Person.objects.select_for_update().filter(pk=person.pk).first() if person.pk else None
+    person.save()
+    if before is None:
+        record_event("person_added", f"{person} added", actor=actor.name)
+        return
+    edited = [words for column, words in PERSON_COLUMNS.items() if getattr(before, column) != getattr(person, column)]
+    if edited:
+        _tell_of_person(person, "person_edited", f"{person}: {', '.join(edited)} changed", actor)
+
+
+@transaction.atomic
+def delete_person(person: Person, *, actor: Actor) -> None:
+    """Forget a person; their devices are used by nobody then."""
+    _tell_of_person(person, "person_deleted", f"{person} deleted", actor)
+    person.delete()
+
+
+def _tell_of_person(person: Person, kind: str, summary: str, actor: Actor) -> None:
+    """Write it to the timelines of their devices, or, if they have none, to that of the whole."""
+    device_ids = list(person.devices.order_by("id").values_list("id", flat=True))
+    record_events(kind, summary, device_ids or [None], actor=actor.name)
+    tell_changed(device_ids)
 
 
 @transaction.atomic

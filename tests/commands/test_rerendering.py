@@ -1,12 +1,15 @@
 """A changed value of a variable sends the profile again, to exactly the channels whose bytes changed."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from commands import rerendering
 from commands.models import QueuedCommand
 from commands.reconcile import reconcile
 from devices import outbox
-from devices.models import Device
-from devices.services import assign_person
+from devices.models import Device, Event
+from devices.services import assign_person, save_person
 from devices.timeline import SYSTEM
 from mdm_project import plist
 from mdm_project.crypto import unseal
@@ -96,3 +99,116 @@ def test_a_device_handed_to_somebody_else_gets_their_address():
     outbox.drain()
     reconcile()
     assert b"mail bob@example.com" in sent()[0][1]
+
+
+@pytest.fixture
+def without_address():
+    """A device of somebody whose address is not known, with a profile that failed for want of it, and stopped."""
+    channel = factories.make_channel()
+    ada = factories.make_person(name="Ada", email="")
+    assign_person(channel.device, ada, actor=SYSTEM)
+    profile = make_profile()
+    publish_text(profile, "mail $USER_EMAIL")
+    assign(profile, make_group(channel))
+    outbox.drain()
+    recompute_desired()
+    reconcile()
+    assert QueuedCommand.objects.count() == 0
+    assert ItemStatus.objects.get().state == ItemStatus.State.FAILED
+    ItemStatus.objects.update(is_stopped=True, attempts=5)
+    return ada
+
+
+def test_a_profile_that_failed_for_want_of_a_value_is_sent_once_there_is_one(without_address):
+    without_address.email = "ada@example.com"
+    save_person(without_address, actor=SYSTEM)
+    outbox.drain()
+    reconcile()
+    ((_, body),) = sent()
+    assert b"mail ada@example.com" in body
+
+
+def test_what_lacks_its_value_still_stays_stopped(without_address):
+    without_address.department = "Physics"
+    save_person(without_address, actor=SYSTEM)
+    outbox.drain()
+    reconcile()
+    assert ItemStatus.objects.get(is_stopped=True).state == ItemStatus.State.FAILED
+    assert sent() == []
+
+
+def test_bytes_that_the_device_refused_are_not_sent_again_but_others_are(two):
+    ItemStatus.objects.update(state=ItemStatus.State.FAILED, is_stopped=True, error="No.")
+    outbox.post("inventory_changed", {"device_ids": [channel.device_id for channel in two]})
+    outbox.drain()
+    assert ItemStatus.objects.filter(is_stopped=True).count() == 2
+    rename(two[1].device, "Barbara")
+    assert [name for name, _ in sent()] == ["Barbara"]
+
+
+def test_a_value_that_came_back_sends_the_profile_though_it_is_as_it_was(two):
+    Device.objects.filter(pk=two[0].device_id).update(name="")
+    ItemStatus.objects.update(state=ItemStatus.State.PENDING)
+    reconcile()
+    assert ItemStatus.objects.filter(state=ItemStatus.State.FAILED, channel=two[0]).exists()
+    QueuedCommand.objects.all().delete()
+    rename(two[0].device, "Ada")
+    assert [name for name, _ in sent()] == ["Ada"]
+
+
+def test_an_edited_address_reaches_every_device_of_the_person_and_the_timeline():
+    channels = [factories.make_channel() for _ in range(3)]
+    ada = factories.make_person(name="Ada", email="old@example.com")
+    for channel in channels[:2]:
+        assign_person(channel.device, ada, actor=SYSTEM)
+    profile = make_profile()
+    publish_text(profile, "mail $USER_EMAIL")
+    assign(profile, make_group(*channels))
+    outbox.drain()
+    recompute_desired()
+    reconcile()
+    assert len(sent()) == 2
+    ada.email = "new@example.com"
+    save_person(ada, actor=SYSTEM)
+    outbox.drain()
+    reconcile()
+    assert [b"mail new@example.com" in body for _, body in sent()] == [True, True]
+    told = Event.objects.filter(kind="person_edited")
+    assert {event.device_id for event in told} == {channel.device_id for channel in channels[:2]}
+    assert {event.summary for event in told} == {"Ada: e-mail changed"}
+
+
+def test_the_statements_of_rerendering_do_not_depend_on_the_number_of_devices(monkeypatch):
+    def statements(number: int) -> int:
+        channels = [factories.make_channel() for _ in range(number)]
+        profile = make_profile()
+        publish_text(profile, "for $DEVICE_NAME")
+        assign(profile, make_group(*channels))
+        recompute_desired()
+        reconcile()
+        ids = [channel.device_id for channel in channels]
+        Device.objects.filter(pk__in=ids).update(name="Grace")
+        with CaptureQueriesContext(connection) as asked:
+            rerendering.send_changed_values([{"device_ids": ids}])
+        assert ItemStatus.objects.filter(channel__in=channels, state=ItemStatus.State.PENDING).count() == number
+        return len(asked)
+
+    assert statements(2) == statements(25)
+    monkeypatch.setattr(rerendering, "CHUNK", 10)
+    assert statements(25) > statements(10), "in pieces, and none is left out"
+
+
+def test_a_person_edited_or_deleted_in_the_console_is_told_of(client):
+    ada = factories.make_person(name="Ada", email="old@example.com")
+    device = factories.make_device()
+    assign_person(device, ada, actor=SYSTEM)
+    outbox.drain()
+    client.force_login(factories.make_staff(is_superuser=True, username="root"))
+    address = f"/console/devices/person/{ada.pk}/change/"
+    form = {"name": "Ada", "email": "new@example.com", "department": "", "site": ""}
+    assert client.post(address, form).status_code == 302
+    assert outbox.Outbox.objects.filter(kind="inventory_changed", done_at=None).count() == 1
+    assert Event.objects.get(kind="person_edited").actor == "root"
+    assert client.post(f"/console/devices/person/{ada.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert Event.objects.get(kind="person_deleted").device_id == device.pk
+    assert outbox.Outbox.objects.filter(kind="inventory_changed", done_at=None).count() == 2
