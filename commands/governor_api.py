@@ -1,19 +1,21 @@
 """The API of the governor: what is left, what is held, the kill switch."""
 
+from django.contrib.auth.models import Group as Role
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.response import Response
 
-from commands.governor import holding, switch
+from commands.governor import holding, limits, switch
 from commands.governor.admission import budget_of
-from commands.governor.models import HeldAction
+from commands.governor.models import GovernorLimit, HeldAction, LimitChange
 from commands.meanings import Danger
 from commands.serializers import HeldSerializer, StrictSerializer
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
+from mdm_project.errors import BadRequest
 
 VIEW = "commands.view_heldaction"
 
@@ -52,6 +54,116 @@ class Governor(ApiView):
             "budgets": [{"danger": danger.value, **_plain(budget)} for danger, budget in budgets],
         }
         return Response(answer)
+
+
+class PendingSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = LimitChange
+        fields = ["id", "values", "removes", "effective_at", "actor", "reason"]
+
+
+class LimitSerializer(serializers.ModelSerializer):
+    """A limit as it holds now; ``pending`` is the change that waits for its time, or null."""
+
+    role = serializers.CharField(source="role.name", allow_null=True, default=None, help_text="null: everybody")
+    pending = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GovernorLimit
+        fields = ["id", "danger", "role", *limits.FIELDS, "pending"]
+
+    @extend_schema_field(PendingSerializer(allow_null=True))
+    def get_pending(self, limit):
+        waiting = next((change for change in limit.changes.all() if change.ended_at is None), None)
+        return PendingSerializer(waiting).data if waiting else None
+
+
+def _number(**options) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, **options)
+
+
+class LimitChangeSerializer(StrictSerializer):
+    per_person = _number(help_text="devices an hour")
+    in_all = _number(help_text="devices an hour, by everybody together")
+    second_person_above = _number(allow_null=True, help_text="devices at once; null: never")
+    delay_above = _number(allow_null=True, help_text="devices at once; null: never")
+    delay_minutes = _number()
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
+
+
+class NewLimitSerializer(LimitChangeSerializer):
+    danger = serializers.ChoiceField(choices=Danger.choices)
+    role = serializers.CharField(max_length=150, help_text="name of a role")
+
+
+class LimitView(ApiView):
+    """Base of the addresses of limits. What tightens holds at once, what loosens a day later (``pending``)."""
+
+    queryset = GovernorLimit.objects.all()
+    serializer_class = LimitSerializer
+
+    def get_queryset(self):
+        return GovernorLimit.objects.select_related("role").prefetch_related("changes")
+
+    def read(self, serializer_class) -> dict:
+        form = serializer_class(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def shown(self, pk: int, status: int = 200) -> Response:
+        return Response(LimitSerializer(self.get_queryset().get(pk=pk)).data, status=status)
+
+
+class LimitList(LimitView, ListAPIView):
+    access = {"GET": reading(VIEW), "POST": Access(Scope.WRITE, ("commands.add_governorlimit", VIEW))}
+    ordering = ["danger", "id"]
+
+    @extend_schema(summary="List the limits of destructive commands, of everybody and of roles")
+    def get(self, request, *args, **kwargs):
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Give a role a limit of its own", request=NewLimitSerializer, responses={201: LimitSerializer}
+    )
+    def post(self, request):
+        asked = self.read(NewLimitSerializer)
+        reason, danger, name = asked.pop("reason"), asked.pop("danger"), asked.pop("role")
+        role = Role.objects.filter(name=name).first()
+        if role is None:
+            raise BadRequest("there is no such role", fields={"role": f"there is no role called {name}"})
+        limit, _pending = limits.add_limit(danger, role, asked, actor=actor_of(request), reason=reason)
+        return self.shown(limit.pk, 201)
+
+
+class LimitDetail(LimitView, RetrieveAPIView):
+    access = {
+        "GET": reading(VIEW),
+        "PATCH": Access(Scope.WRITE, ("commands.change_governorlimit", VIEW)),
+        "DELETE": Access(Scope.WRITE, ("commands.delete_governorlimit", VIEW)),
+    }
+
+    @extend_schema(summary="Show a limit")
+    def get(self, request, *args, **kwargs):
+        return self.retrieve(request, *args, **kwargs)
+
+    @extend_schema(summary="Change a limit", request=LimitChangeSerializer, responses=LimitSerializer)
+    def patch(self, request, pk):
+        limit, asked = get_object_or_404(GovernorLimit, pk=pk), self.read(LimitChangeSerializer)
+        reason = asked.pop("reason")
+        changed = {name: value for name, value in asked.items() if value != getattr(limit, name)}
+        if changed:
+            limits.change_limit(limit, changed, actor=actor_of(request), reason=reason)
+        return self.shown(pk)
+
+    @extend_schema(
+        summary="Remove the limit of a role; 202 where that loosens it and so has to wait",
+        request=GovernorReasonSerializer,
+        responses={204: None, 202: LimitSerializer},
+    )
+    def delete(self, request, pk):
+        limit, asked = get_object_or_404(GovernorLimit, pk=pk), self.read(GovernorReasonSerializer)
+        pending = limits.remove_limit(limit, actor=actor_of(request), reason=asked["reason"])
+        return self.shown(pk, 202) if pending else Response(status=204)
 
 
 def _plain(budget) -> dict:

@@ -17,6 +17,7 @@ from unfold.decorators import display
 from devices.console.links import device_link
 from devices.models import Device, Event
 from devices.redaction import redact
+from devices.staff import record_export
 from mdm_project.console import LongListAdmin
 from mdm_project.templatetags.console import age
 
@@ -141,10 +142,8 @@ class EventAdmin(LongListAdmin):
             raise PermissionDenied
         self.request = request
         rows = self.get_changelist_instance(request).queryset
-        response = StreamingHttpResponse(_lines(rows), content_type="application/x-ndjson")
-        name = f"timeline-{timezone.now():%Y-%m-%d}.jsonl"
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        record_export("events as lines of JSON", by=request.user, query=request.GET.urlencode())
+        return lines_answer(f"timeline-{timezone.now():%Y-%m-%d}.jsonl", rows)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         """Show an event: its address stays, so that a ticket or a mail can name it."""
@@ -167,10 +166,17 @@ def _facts(event: Event) -> list[tuple[str, str]]:
     ]
 
 
+def lines_answer(name: str, rows) -> StreamingHttpResponse:
+    """Return a download of events, a JSON object a line; ``rows`` have their device loaded."""
+    response = StreamingHttpResponse(_lines(rows), content_type="application/x-ndjson")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def _lines(rows) -> Iterator[str]:
     for event in rows.iterator(chunk_size=2000):
         row = {"id": event.pk, "at": event.at.isoformat(), "kind": event.kind, "actor": event.actor}
         device = event.device
-        row |= {"summary": event.summary, "device": event.device_id, "data": event.data}
+        row |= {"summary": event.summary, "device": event.device_id, "data": redact(event.data)}
         row["serial_number"] = device.serial_number if device else None
         yield json.dumps(row) + "\n"

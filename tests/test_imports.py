@@ -41,6 +41,7 @@ INTERFACES = frozenset(
         "profile_api",
         "event_admin",
         "group_admin",
+        "event_api",
         "trust_admin",
         "group_api",
         "group_serializers",

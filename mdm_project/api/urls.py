@@ -7,8 +7,8 @@ from commands import api as commands
 from commands import governor_api as governor
 from commands import workflow_api as workflows
 from devices import api as devices
+from devices import event_api, note_api, secret_api
 from devices import group_api as groups
-from devices import note_api, secret_api
 from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
@@ -74,6 +74,11 @@ urlpatterns = [
     path("governor/", governor.Governor.as_view(), name="api-governor"),
     path("governor/stop/", governor.StopDestructive.as_view(), name="api-governor-stop"),
     path("governor/resume/", governor.ResumeDestructive.as_view(), name="api-governor-resume"),
+    path("events/", event_api.EventList.as_view(), name="api-events"),
+    path("events/export/", event_api.EventExport.as_view(), name="api-event-export"),
+    path("events/<int:pk>/", event_api.EventDetail.as_view(), name="api-event"),
+    path("governor/limits/", governor.LimitList.as_view(), name="api-governor-limits"),
+    path("governor/limits/<int:pk>/", governor.LimitDetail.as_view(), name="api-governor-limit"),
     path("held-actions/", governor.HeldActionList.as_view(), name="api-held-actions"),
     path("held-actions/<int:pk>/approve/", governor.ApproveHeld.as_view(), name="api-held-action-approve"),
     path("held-actions/<int:pk>/cancel/", governor.CancelHeld.as_view(), name="api-held-action-cancel"),

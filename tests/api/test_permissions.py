@@ -3,15 +3,18 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Group as Role
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
 
+from commands.governor.limits import add_limit
+from commands.governor.models import GovernorLimit
 from commands.models import QueuedCommand
 from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
 from devices.models import CustomAttribute, Group
 from devices.notes import add_note
-from devices.timeline import SYSTEM
+from devices.timeline import SYSTEM, record_event
 from mdm_project.api.permissions import Access, DenyByDefault
 from mdm_project.api.urls import urlpatterns
 from mdm_project.models import ApiToken
@@ -113,6 +116,15 @@ TABLE = [
     ("governor/", "GET", "read", (HELD,), 200),
     ("governor/stop/", "POST", "commands", ("commands.stop_destructive",), 200),
     ("governor/resume/", "POST", "commands", ("commands.resume_destructive",), 409),
+    ("governor/limits/", "GET", "read", (HELD,), 200),
+    ("governor/limits/", "POST", "write", (HELD, "commands.add_governorlimit"), 201),
+    ("governor/limits/{limit}/", "GET", "read", (HELD,), 200),
+    ("governor/limits/{limit}/", "PATCH", "write", (HELD, "commands.change_governorlimit"), 200),
+    # 400: it wants a reason.
+    ("governor/limits/{role_limit}/", "DELETE", "write", (HELD, "commands.delete_governorlimit"), 400),
+    ("events/", "GET", "read", ("devices.view_event",), 200),
+    ("events/export/", "GET", "read", ("devices.view_event",), 200),
+    ("events/{event}/", "GET", "read", ("devices.view_event",), 200),
     ("held-actions/", "GET", "read", (HELD,), 200),
     ("held-actions/{held}/approve/", "POST", "commands", (HELD, "commands.approve_destructive"), 200),
     ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
@@ -151,6 +163,8 @@ BODIES = {
     "devices/{device}/secrets/{secret}/reveal/": {"reason": "locked out"},
     "devices/{device}/notes/": {"text": "Screen replaced.", "ticket": "INC-4711"},
     "governor/stop/": {"reason": "strange"},
+    "governor/limits/": lambda ids: {"danger": "lock", "role": ids["role"], "per_person": 1, "reason": "a site"},
+    "governor/limits/{limit}/": {"per_person": 1, "reason": "careful"},
     "governor/resume/": {"reason": "fine"},
     "declarations/": {"name": "Another", "type": TEST, "payload": {"Echo": "y"}},
     "declarations/{declaration}/": {"name": "Renamed"},
@@ -214,6 +228,10 @@ def make_addresses() -> dict:
         "note": add_note(queued.channel.device, "Screen broken.", actor=SYSTEM).pk,
         "other": factories.make_channel().device_id,
         "held": factories.make_held().pk,
+        "limit": GovernorLimit.objects.get(danger="lock").pk,
+        "role": Role.objects.create(name="Of a site").name,
+        "role_limit": make_limit_of_role().pk,
+        "event": record_event("seen", "seen").pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": CustomAttribute.objects.create(name="floor").pk,
         "command": queued.command_id,
@@ -225,6 +243,11 @@ def make_addresses() -> dict:
         "policy": RemovalPolicy.objects.create(name="Nobody has it").pk,
         "number": 1,
     }
+
+
+def make_limit_of_role() -> GovernorLimit:
+    role = Role.objects.create(name="Of another site")
+    return add_limit("lock", role, {"per_person": 1}, actor=SYSTEM, reason="a site")[0]
 
 
 def make_rollouts() -> list[Assignment]:
