@@ -53,6 +53,7 @@ class CommandList(ApiView, ListCreateAPIView):
         payload = plist.from_json(asked.pop("payload", None) or {}, ("payload",))
         reach = find_channels(asked.pop("targets"), request.user)
         try:
+            asked["meant_for"] = reach.meant_for
             outcome = ask(asked.pop("request_type"), payload, reach.channels, actor=actor_of(request), **asked)
         except NoneCanTake as error:
             body = error_body(error.code, error.detail)

@@ -62,7 +62,7 @@ def ask(
     """Ask the channels of a ChannelQuerySet for something; those that cannot take it are left out.
 
     ``confirmed`` is the number of devices that a person has agreed to, where the governor wants to know. ``options``
-    are those of queue_command: priority, expires_at, push, command_uuid. Raises InvalidCommand, NobodyToAsk,
+    are those of queue_command: priority, expires_at, push, command_uuid, meant_for. Raises InvalidCommand, NobodyToAsk,
     NoneCanTake, what the governor raises, DuplicateCommand.
     """
     payload = payload or {}

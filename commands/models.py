@@ -33,6 +33,10 @@ class Command(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     reason = models.TextField(blank=True)
+    meant_for = models.CharField(
+        max_length=200, blank=True, default="", db_default="", editable=False,
+        help_text="what the devices were found by when it was asked, as text: a saved search",
+    )  # fmt: skip
     priority = models.SmallIntegerField(default=0, help_text="higher goes first")
     supersedes = models.CharField(
         max_length=100, blank=True, help_text="scheduled refreshes: replaces unanswered elders of the same name"

@@ -63,6 +63,7 @@ def queue_command(
     command_uuid: str | None = None,
     permit=None,
     own_keys: dict[int, dict] | None = None,
+    meant_for: str = "",
 ) -> Command:
     """Ask every channel of a ChannelQuerySet for the same thing, and wake them after commit unless push is off.
 
@@ -80,7 +81,7 @@ def queue_command(
     command = Command(
         uuid=command_uuid, request_type=request_type, origin=actor.origin, actor=actor.name, user=actor.user,
         reason=reason, priority=priority, supersedes=supersedes, expires_at=expires_at,
-        is_destructive=permit is not None,
+        is_destructive=permit is not None, meant_for=meant_for[:200],
     )  # fmt: skip
     command.body_encrypted = seal_body(render_command(command_uuid, request_type, payload), command.body_context)
     with transaction.atomic():

@@ -42,6 +42,9 @@ class TargetsSerializer(StrictSerializer):
     group = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=MAX_ID, help_text="id: who is in the group now"
     )
+    saved_search = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MAX_ID, help_text="id: what it finds for you now"
+    )
     all = serializers.BooleanField(required=False, default=False, help_text="every device; excludes the others")
     channel = serializers.ChoiceField(
         ["device", "user"], default="device", help_text="user: the user channels of those devices"
@@ -49,14 +52,15 @@ class TargetsSerializer(StrictSerializer):
 
     def validate(self, targets):
         names = ("udids", "serial_numbers", "device_ids", "enrollment_ids")
-        is_named = any(targets.get(name) for name in (*names, "group"))
+        is_named = any(targets.get(name) for name in (*names, "group", "saved_search"))
         if targets["all"] and is_named:
             raise serializers.ValidationError("name devices or ask for all of them, not both")
         if not targets["all"] and not is_named:
             raise serializers.ValidationError(
-                f"name at least one device ({', '.join(names)}) or a group, or set all to true"
+                f"name at least one device ({', '.join(names)}), a group or a saved search, or set all to true"
             )
         named = {name: targets.get(name, ()) for name in names} | {"group_id": targets.get("group")}
+        named["saved_search_id"] = targets.get("saved_search")
         return Targets(**named, is_all=targets["all"], is_user_channel=targets["channel"] == "user")
 
 
@@ -134,6 +138,7 @@ class CommandSerializer(serializers.ModelSerializer):
             "origin",
             "actor",
             "reason",
+            "meant_for",
             "priority",
             "target_count",
             "created_at",

@@ -6,8 +6,9 @@ Owns the search only; queueing is commands.queue. Seven statements at most, what
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from devices.models import Channel, Device, Enrollment, Group
+from devices.models import Channel, Device, Enrollment, Group, SavedSearch
 from devices.querysets import ChannelQuerySet, DeviceQuerySet
+from devices.saved_searches import BrokenSearch, devices_of
 from mdm_project.errors import BadRequest, Conflict
 
 _COLUMNS = {"udids": "udid", "serial_numbers": "serial_number", "device_ids": "id"}
@@ -33,13 +34,15 @@ class NoReachableTarget(Conflict):
 
 @dataclass(frozen=True)
 class Targets:
-    """Devices by any of their names and by group, or all; on their device channels or on those of their users."""
+    """Devices by any of their names, by group and by saved search, or all; on their device channels or on those of
+    their users."""
 
     udids: Sequence[str] = ()
     serial_numbers: Sequence[str] = ()
     device_ids: Sequence[int] = ()
     enrollment_ids: Sequence[str] = ()
     group_id: int | None = None
+    saved_search_id: int | None = None
     is_all: bool = False
     is_user_channel: bool = False
 
@@ -50,6 +53,7 @@ class Reach:
 
     channels: ChannelQuerySet
     skipped_device_ids: list[int] = field(default_factory=list)
+    meant_for: str = ""
 
 
 def find_channels(targets: Targets, user) -> Reach:
@@ -70,6 +74,8 @@ def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
     for name, column in _COLUMNS.items():
         device_ids |= _found(name, getattr(targets, name), visible, column, "id", unknown)
     device_ids |= _members(targets.group_id, user, visible, unknown)
+    searched_ids, meant_for = _searched(targets.saved_search_id, user, unknown)
+    device_ids |= searched_ids
     memberships = Enrollment.objects.current().filter(device__in=visible)
     enrolled_ids = _found("enrollment_ids", targets.enrollment_ids, memberships, "key", "device_id", unknown)
     if unknown:
@@ -81,7 +87,7 @@ def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
     reached = set(chosen.order_by().values_list("device_id", flat=True))
     if not reached:
         raise NoReachableTarget(_why_unreachable(targets))
-    return Reach(chosen, sorted((device_ids | enrolled_ids) - reached))
+    return Reach(chosen, sorted((device_ids | enrolled_ids) - reached), meant_for)
 
 
 def _found(name: str, wanted: Sequence, rows, column: str, device_column: str, unknown: dict[str, str]) -> set[int]:
@@ -102,6 +108,27 @@ def _members(group_id: int | None, user, visible: DeviceQuerySet, unknown: dict[
     if not Group.objects.visible_to(user).filter(pk=group_id).exists():
         unknown["targets.group"] = f"there is no group with this id: {group_id}"
     return set(visible.filter(memberships__group=group_id).order_by().values_list("id", flat=True))
+
+
+def _searched(search_id: int | None, user, unknown: dict[str, str]) -> tuple[set[int], str]:
+    """Return whom a saved search finds for the person now, and its name; what is wrong with it is noted as unknown."""
+    if search_id is None:
+        return set(), ""
+    saved = SavedSearch.objects.visible_to(user).filter(pk=search_id).first()
+    if saved is None:
+        unknown["targets.saved_search"] = f"there is no saved search with this id: {search_id}"
+        return set(), ""
+    try:
+        found = devices_of(saved, user)
+    except BrokenSearch as error:
+        unknown["targets.saved_search"] = error.detail
+        return set(), ""
+    return set(found.order_by().values_list("id", flat=True)), words_of_search(saved)
+
+
+def words_of_search(saved: SavedSearch) -> str:
+    """Return how a command says that it was meant for a saved search."""
+    return f"saved search \u201c{saved}\u201d"
 
 
 def _summary(unknown: dict[str, str]) -> str:

@@ -12,7 +12,10 @@ from devices.models import (
     InstalledApplication,
     InstalledCertificate,
     InstalledProfile,
+    SavedSearch,
 )
+from devices.saved_searches import BrokenSearch, narrowed
+from mdm_project.errors import BadRequest
 
 PRE_ASSIGNED = "pre_assigned"
 ENROLLMENT_STATES = [(PRE_ASSIGNED, "Pre-assigned"), *Enrollment.State.choices]
@@ -42,6 +45,7 @@ class DeviceFilter(filters.FilterSet):
     os_version_below = filters.CharFilter(method="filter_os_version_below", help_text="an earlier version")
     last_seen_after = filters.IsoDateTimeFilter(method="filter_seen_after")
     last_seen_before = filters.IsoDateTimeFilter(method="filter_seen_before", help_text="also those never seen")
+    saved_search = filters.NumberFilter(method="filter_saved_search", help_text="id: what it finds for you now")
     battery_level_below = filters.NumberFilter(field_name="battery_level", lookup_expr="lt")
 
     class Meta:
@@ -80,6 +84,16 @@ class DeviceFilter(filters.FilterSet):
 
     def filter_enrollment_id(self, queryset, name, key):
         return queryset.filter(Exists(Enrollment.objects.current().filter(device=OuterRef("pk"), key=key)))
+
+    def filter_saved_search(self, queryset, name, number):
+        searches = SavedSearch.objects.visible_to(self.request.user)
+        saved = searches.filter(pk=int(number)).first() if 0 < number < 2**63 and number == int(number) else None
+        if saved is None:
+            raise BadRequest("there is no such saved search", fields={name: f"there is no saved search {number}"})
+        try:
+            return narrowed(queryset, saved, self.request.user)
+        except BrokenSearch as error:
+            raise BadRequest(error.detail, fields={name: error.detail}) from error
 
     def filter_os_version_from(self, queryset, name, version):
         return queryset.filter(os_version_parts__gte=_parts(version))

@@ -9,6 +9,7 @@ from commands import workflow_api as workflows
 from devices import api as devices
 from devices import event_api, note_api, secret_api
 from devices import group_api as groups
+from devices import saved_search_api as searches
 from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
@@ -50,6 +51,8 @@ urlpatterns = [
     path("devices/<int:pk>/secrets/<uuid:secret>/reveal/", secret_api.RevealSecret.as_view(), name="api-reveal-secret"),
     path("devices/<int:pk>/notes/", note_api.DeviceNotes.as_view(), name="api-device-notes"),
     path("devices/<int:pk>/notes/<int:note>/withdraw/", note_api.WithdrawNote.as_view(), name="api-withdraw-note"),
+    path("saved-searches/", searches.SavedSearchList.as_view(), name="api-saved-searches"),
+    path("saved-searches/<int:pk>/", searches.SavedSearchDetail.as_view(), name="api-saved-search"),
     path("groups/", groups.GroupList.as_view(), name="api-groups"),
     path("groups/facts/", groups.FactList.as_view(), name="api-group-facts"),
     path("groups/preview/", groups.GroupPreview.as_view(), name="api-group-preview"),
@@ -71,14 +74,14 @@ urlpatterns = [
     path("workflows/<int:pk>/", workflows.WorkflowDetail.as_view(), name="api-workflow"),
     path("workflows/<int:pk>/end/", workflows.WorkflowEnd.as_view(act="end"), name="api-workflow-end"),
     path("workflows/<int:pk>/cancel/", workflows.WorkflowEnd.as_view(), name="api-workflow-cancel"),
-    path("governor/", governor.Governor.as_view(), name="api-governor"),
-    path("governor/stop/", governor.StopDestructive.as_view(), name="api-governor-stop"),
-    path("governor/resume/", governor.ResumeDestructive.as_view(), name="api-governor-resume"),
     path("events/", event_api.EventList.as_view(), name="api-events"),
     path("events/export/", event_api.EventExport.as_view(), name="api-event-export"),
     path("events/<int:pk>/", event_api.EventDetail.as_view(), name="api-event"),
     path("governor/limits/", governor.LimitList.as_view(), name="api-governor-limits"),
     path("governor/limits/<int:pk>/", governor.LimitDetail.as_view(), name="api-governor-limit"),
+    path("governor/", governor.Governor.as_view(), name="api-governor"),
+    path("governor/stop/", governor.StopDestructive.as_view(), name="api-governor-stop"),
+    path("governor/resume/", governor.ResumeDestructive.as_view(), name="api-governor-resume"),
     path("held-actions/", governor.HeldActionList.as_view(), name="api-held-actions"),
     path("held-actions/<int:pk>/approve/", governor.ApproveHeld.as_view(), name="api-held-action-approve"),
     path("held-actions/<int:pk>/cancel/", governor.CancelHeld.as_view(), name="api-held-action-cancel"),

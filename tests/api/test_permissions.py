@@ -12,7 +12,7 @@ from commands.governor.models import GovernorLimit
 from commands.models import QueuedCommand
 from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
-from devices.models import CustomAttribute, Group
+from devices.models import CustomAttribute, Group, SavedSearch
 from devices.notes import add_note
 from devices.timeline import SYSTEM, record_event
 from mdm_project.api.permissions import Access, DenyByDefault
@@ -50,6 +50,11 @@ TABLE = [
     ("devices/{device}/commands/", "GET", "read", (DEVICE, COMMAND), 200),
     ("devices/{device}/timeline/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/", "PATCH", "write", (DEVICE, "devices.change_device"), 200),
+    ("saved-searches/", "GET", "read", (DEVICE,), 200),
+    ("saved-searches/", "POST", "write", (DEVICE,), 201),
+    ("saved-searches/{search}/", "GET", "read", (DEVICE,), 200),
+    ("saved-searches/{search}/", "PATCH", "write", (DEVICE, "devices.share_savedsearch"), 200),
+    ("saved-searches/{search}/", "DELETE", "write", (DEVICE, "devices.share_savedsearch"), 204),
     ("groups/", "GET", "read", (GROUP,), 200),
     ("groups/", "POST", "write", (GROUP, "devices.add_group"), 201),
     ("groups/facts/", "GET", "read", (GROUP,), 200),
@@ -171,6 +176,8 @@ BODIES = {
     "removal-policies/": {"name": "Whoever", "kind": "user"},
     "removal-policies/{policy}/": {"name": "Renamed"},
     "devices/{device}/": {"asset_tag": "A-1"},
+    "saved-searches/": {"name": "Phones", "filters": {"platform": "ios"}},
+    "saved-searches/{search}/": {"name": "Renamed"},
     "groups/": {"name": "Another"},
     "groups/preview/": {"rule": {"fact": "name", "is": "is set"}},
     "groups/{group}/": {"name": "Renamed"},
@@ -221,6 +228,7 @@ def make_addresses() -> dict:
         "plan": plan({"kind": "delete_assignment", "assignment": halted.pk}, actor=SYSTEM).token,
         "slug": Slugs(),
         "device": queued.channel.device_id,
+        "search": SavedSearch.objects.create(name="Shared", search="a", is_shared=True).pk,
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "secret": keep_secret(queued.channel.device_id, "lock_pin", b"123456").pk,
