@@ -3,7 +3,9 @@
 from urllib.parse import urlsplit
 
 from django import forms
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -75,6 +77,14 @@ class NotePages:
         """Return the page that was left for the dialog, if it is one of ours, else the device's notes."""
         return own_page(request.GET.get("next", "")) or f"{self.route('change', device.pk)}?tab=notes"
 
+    def _noted(self, request, message: str, back: str) -> HttpResponse:
+        """Answer what was done: a page that is still open is loaded anew where it is, without scrolling up."""
+        open_page = request.headers.get("HX-Current-URL", "").partition("#")[0].partition("?")[0]
+        if not open_page.endswith(urlsplit(back).path):
+            return self.done(request, message, back, reload=True)
+        messages.success(request, message)
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+
     def note_view(self, request, pk):
         """Show the form of a note (GET), or keep it (POST)."""
         if not (request.user.has_perm(MAY_SEE) and request.user.has_perm(MAY_ADD)):
@@ -84,7 +94,7 @@ class NotePages:
         if request.method == "POST" and form.is_valid():
             try:
                 add_note(device, **form.cleaned_data, actor=Actor.staff(request.user))
-                return self.done(request, "The note is kept.", back, reload=True)
+                return self._noted(request, "The note is kept.", back)
             except EspalierError as error:
                 form.explain(error)
         context = {"title": "Add a note", "form": form, "device": device, "back": back, "button": "Add note"}
@@ -105,7 +115,7 @@ class NotePages:
                 withdraw_note(found, actor=Actor.staff(request.user))
             except EspalierError as error:
                 return self.failed(request, f"{error.detail.capitalize()}.", back)
-            return self.done(request, "The note is withdrawn.", back, reload=True)
+            return self._noted(request, "The note is withdrawn.", back)
         context = {"title": "Withdraw a note", "note": found, "device": device, "back": back}
         return self.dialog(request, "console/device/note_withdraw.html", context)
 

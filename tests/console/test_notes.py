@@ -1,5 +1,7 @@
 """Notes on the device page, and how to tell the person who uses a device something."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.contrib.auth.models import Group as Role
 from django.urls import reverse
@@ -178,9 +180,17 @@ def test_saving_leads_back_to_our_own_pages_only(console, device, wanted, goes_t
     assert saved["HX-Redirect"] == (goes_to or f"{page_of(device)}?tab=notes")
 
 
-def _query(wanted: str) -> str:
-    from urllib.parse import urlencode
+def test_an_open_page_is_loaded_anew_where_it_is(console, device):
+    page = f"{page_of(device)}?tab=notes"
+    headers = {"HX-Request": "1", "HX-Current-URL": f"http://testserver{page}#tabs"}
+    saved = console.post(f"{address('note', device)}?{_query(page)}", {"text": "Called."}, headers=headers)
+    assert (saved.status_code, saved.get("HX-Refresh"), saved.get("HX-Redirect")) == (204, "true", None)
+    headers["HX-Current-URL"] = f"http://testserver{address('note', device)}"
+    saved = console.post(f"{address('note', device)}?{_query(page)}", {"text": "Called."}, headers=headers)
+    assert saved["HX-Redirect"] == page
 
+
+def _query(wanted: str) -> str:
     return urlencode({"next": wanted})
 
 
@@ -203,7 +213,7 @@ def test_a_phone_or_tablet_shows_a_message_when_it_is_locked_or_lost(db, platfor
     found = choices(device)
     assert (found["lock"].refusal, found["lost"].refusal) == ("", "")
     assert found["lock"].address == reverse("admin:devices_device_command", args=[device.pk, "DeviceLock"])
-    assert found["lost"].address.endswith(f"/{device.pk}/lost_device/") or "lost_device" in found["lost"].address
+    assert found["lost"].address == reverse("admin:commands_workflow_start", args=[device.pk, "lost_device"])
 
 
 @pytest.mark.parametrize(
