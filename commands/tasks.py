@@ -60,4 +60,5 @@ def release_held() -> None:
 def rotate_revealed() -> None:
     """Have secrets that were revealed exchanged on their devices, and end those that never went out."""
     rotation.end_unsent()
+    rotation.note_unexchanged()
     rotation.rotate_revealed()

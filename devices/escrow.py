@@ -5,10 +5,12 @@ device confirms it. Until then both are kept: whichever the device has, we have.
 devices.reveals.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from devices.models import Device, EscrowedSecret
@@ -18,20 +20,51 @@ MAX_SECRET_BYTES = 64 * 1024
 MAX_HISTORY = 20
 
 SecretRow = tuple[int, str, bytes]  # device id, kind, value
+Answered = tuple[str, int]  # UUID of a command, device id
 
 
 def keep_secret(device: Device | int, kind: str, value: bytes, *, source: str = "") -> EscrowedSecret:
     """Keep a value as the current one of its kind; the earlier one becomes history. The same value changes nothing."""
-    device_id = _id(device)
     with transaction.atomic():
-        current = _current(device_id, kind).select_for_update().first()
-        if current is not None and open_secret(current) == value:
-            return current
-        _end(EscrowedSecret.objects.filter(device_id=device_id, kind=kind, is_current=True))
-        _forget_oldest(device_id, kind)
-        secret = _sealed(device_id, kind, value, is_current=True, source=source)
-        secret.save(force_insert=True)
-        return secret
+        keep_secrets([(_id(device), kind, value)], source=source)
+        return _current(_id(device), kind).get()
+
+
+def keep_secrets(rows: Iterable[SecretRow], *, source: str = "") -> None:
+    """Keep the values of many devices; where one device has several of a kind, the last is current in the end.
+
+    The number of statements does not depend on how many devices they are of.
+    """
+    for several in _rounds(rows):
+        with transaction.atomic():
+            _keep_one_each(several, source)
+
+
+def _rounds(rows: Iterable[SecretRow]) -> list[dict[tuple[int, str], bytes]]:
+    """Split values so that each part has one of a device and kind, and the parts are in order."""
+    rounds: list[dict[tuple[int, str], bytes]] = []
+    seen: Counter = Counter()
+    for device_id, kind, value in rows:
+        number = seen[device_id, kind]
+        seen[device_id, kind] += 1
+        if number == len(rounds):
+            rounds.append({})
+        rounds[number][device_id, kind] = value
+    return rounds
+
+
+def _keep_one_each(values: dict[tuple[int, str], bytes], source: str) -> None:
+    devices, kinds = {device_id for device_id, _ in values}, {kind for _, kind in values}
+    current = EscrowedSecret.objects.filter(device__in=devices, kind__in=kinds, is_current=True)
+    before = {(row.device_id, row.kind): row for row in current.select_for_update().order_by("id")}
+    new = {key: value for key, value in values.items() if key not in before or open_secret(before[key]) != value}
+    if not new:
+        return
+    _replace(EscrowedSecret.objects.filter(pk__in=[before[key].pk for key in new if key in before]))
+    EscrowedSecret.objects.bulk_create(
+        _sealed(device_id, kind, value, is_current=True, source=source) for (device_id, kind), value in new.items()
+    )
+    _forget_oldest(devices, kinds)
 
 
 def propose_secrets(command_uuid: str, rows: Iterable[SecretRow]) -> None:
@@ -43,30 +76,41 @@ def propose_secrets(command_uuid: str, rows: Iterable[SecretRow]) -> None:
     EscrowedSecret.objects.bulk_create(secrets)
 
 
-def confirm_secrets(command_uuid: str, device_ids: Iterable[int]) -> set[int]:
-    """Make what a command proposed the current secrets of devices that confirmed it; return the ids of those devices.
+def confirm_secrets(answered: Iterable[Answered]) -> set[int]:
+    """Make what commands proposed the current secrets of devices that confirmed it; return the ids of those devices.
 
-    The number of statements does not depend on how many they are.
+    ``answered`` is in the order of the answers: what a device confirmed last is current. The number of statements does
+    not depend on how many they are.
     """
     with transaction.atomic():
-        pending = list(_pending(command_uuid, device_ids).select_for_update().values_list("pk", "device_id", "kind"))
-        ids, devices, kinds = ([row[column] for row in pending] for column in range(3))
-        same = EscrowedSecret.objects.filter(pk__in=ids, device_id=OuterRef("device_id"), kind=OuterRef("kind"))
-        _end(EscrowedSecret.objects.filter(Exists(same), device__in=devices, is_current=True))
-        EscrowedSecret.objects.filter(pk__in=ids).update(is_current=True, is_pending=False)
-        history = _history().filter(device__in=devices, kind__in=kinds).order_by().values("device_id", "kind")
-        for row in history.annotate(number=Count("pk")).filter(number__gte=MAX_HISTORY):
-            _forget_oldest(row["device_id"], row["kind"])
-    return set(devices)
+        pending = _pending(answered)
+        last = {(row.device_id, row.kind): row.pk for row in pending}
+        overtaken = [row.pk for row in pending if last[row.device_id, row.kind] != row.pk]
+        devices, kinds = {device_id for device_id, _ in last}, {kind for _, kind in last}
+        confirmed = EscrowedSecret.objects.filter(pk__in=list(last.values()))
+        same = confirmed.filter(device_id=OuterRef("device_id"), kind=OuterRef("kind"))
+        _replace(EscrowedSecret.objects.filter(Exists(same), device__in=devices, is_current=True))
+        _replace(EscrowedSecret.objects.filter(pk__in=overtaken))
+        confirmed.update(is_current=True, is_pending=False)
+        _forget_oldest(devices, kinds)
+    return devices
 
 
-def reject_secrets(command_uuid: str, device_ids: Iterable[int]) -> int:
-    """End what a command proposed to devices that refused it; it stays in the history. Return how many."""
-    return _pending(command_uuid, device_ids).update(is_pending=False, ended_at=timezone.now())
+def reject_secrets(answered: Iterable[Answered]) -> int:
+    """End what commands proposed to devices that refused it; it stays in the history. Return how many."""
+    with transaction.atomic():
+        refused = EscrowedSecret.objects.filter(pk__in=[row.pk for row in _pending(answered)])
+        return refused.update(is_pending=False, ended_at=timezone.now())
 
 
-def _pending(command_uuid: str, device_ids: Iterable[int]):
-    return EscrowedSecret.objects.filter(command_uuid=command_uuid, is_pending=True, device__in=set(device_ids))
+def _pending(answered: Iterable[Answered]) -> list[EscrowedSecret]:
+    """Return and lock what these commands proposed to these devices, in the order of the answers."""
+    place = {pair: number for number, pair in enumerate(answered)}
+    uuids, devices = {uuid for uuid, _ in place}, {device_id for _, device_id in place}
+    rows = EscrowedSecret.objects.filter(is_pending=True, command_uuid__in=uuids, device__in=devices)
+    found = list(rows.select_for_update().defer("value_encrypted").order_by("id"))
+    ours = [row for row in found if (row.command_uuid, row.device_id) in place]
+    return sorted(ours, key=lambda row: place[row.command_uuid, row.device_id])
 
 
 def _sealed(device_id: int, kind: str, value: bytes, **columns) -> EscrowedSecret:
@@ -75,24 +119,24 @@ def _sealed(device_id: int, kind: str, value: bytes, **columns) -> EscrowedSecre
     return secret
 
 
-def _end(secrets) -> None:
-    secrets.update(is_current=False, ended_at=timezone.now())
+def _replace(secrets) -> None:
+    """End secrets because the device has proven that it has a newer one."""
+    secrets.update(is_current=False, is_pending=False, is_replaced=True, ended_at=timezone.now())
 
 
-def _history():
-    return EscrowedSecret.objects.filter(is_current=False, is_pending=False)
+def _forget_oldest(devices: Collection[int], kinds: Collection[str]) -> None:
+    """Keep the histories short enough that a device cannot fill the disk with them."""
+    history = EscrowedSecret.objects.filter(device__in=devices, kind__in=kinds, is_current=False, is_pending=False)
+    newest_first = [F("created_at").desc(), F("id").asc()]
+    number = Window(RowNumber(), partition_by=[F("device_id"), F("kind")], order_by=newest_first)
+    too_old = history.order_by().annotate(number=number).filter(number__gt=MAX_HISTORY).values_list("pk", flat=True)
+    EscrowedSecret.objects.filter(pk__in=list(too_old)).delete()
 
 
-def _forget_oldest(device_id: int, kind: str) -> None:
-    """Keep the history short enough that a device cannot fill the disk with it."""
-    history = _history().filter(device_id=device_id, kind=kind)
-    kept = history.order_by("-created_at", "id").values_list("id", flat=True)[: MAX_HISTORY - 1]
-    history.exclude(id__in=list(kept)).delete()
-
-
-def end_secrets(device: Device | int, *kinds: str) -> None:
+def end_secrets(devices: Device | int | Iterable[int], *kinds: str) -> None:
     """Forget the current values of some kinds; they stay in the history."""
-    secrets = EscrowedSecret.objects.filter(Q(is_current=True) | Q(is_pending=True), device_id=_id(device))
+    ids = [_id(devices)] if isinstance(devices, Device | int) else list(devices)
+    secrets = EscrowedSecret.objects.filter(Q(is_current=True) | Q(is_pending=True), device__in=ids)
     secrets.filter(kind__in=kinds).update(is_current=False, is_pending=False, ended_at=timezone.now())
 
 

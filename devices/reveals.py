@@ -32,8 +32,11 @@ def reveal_secret(secret: EscrowedSecret, *, actor: Actor, reason: str) -> str:
     value = open_secret(secret).decode()
     now = timezone.now()
     with transaction.atomic():
-        wish = now + ROTATE_AFTER if secret.is_current and secret.kind in EscrowedSecret.ROTATABLE else None
-        EscrowedSecret.objects.filter(pk=secret.pk).update(revealed_at=now, rotation_wished_at=wish)
+        EscrowedSecret.objects.filter(pk=secret.pk).update(revealed_at=now)
+        # While a device is asked for another, that answer is waited for instead.
+        known = EscrowedSecret.objects.filter(pk=secret.pk, kind__in=EscrowedSecret.ROTATABLE, is_current=True)
+        wish = {"rotation_wished_at": now + ROTATE_AFTER, "rotation_tries": 0, "rotation_problem": ""}
+        known.filter(rotation_uuid="").update(**wish)
         which = "current" if secret.is_current else "pending" if secret.is_pending else "earlier"
         record_event(
             "secret_revealed", f"{secret.get_kind_display()} ({which}) revealed: {reason.strip()}",

@@ -22,7 +22,7 @@ class SecretSerializer(serializers.ModelSerializer):
         model = EscrowedSecret
         fields = [
             "id", "kind", "is_current", "is_pending", "source", "created_at", "ended_at", "revealed_at",
-            "rotation_wished_at",
+            "rotation_wished_at", "rotation_asked_at", "rotation_problem", "is_replaced",
         ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Apple: developer.apple.com/documentation/devicemanagement/rotate-filevault-key-c
 
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, Prepared, meaning
-from devices.escrow import current_values, keep_secret
+from devices.escrow import current_values, keep_secrets
 from devices.filevault import UnreadableRecoveryKey, escrow_certificate, open_recovery_key
 from devices.models import EscrowedSecret
 
@@ -36,28 +36,34 @@ class RotateFileVaultKey(Meaning):
 
 @interprets("RotateFileVaultKey")
 def keep_new_keys(reports: list[CommandReport]) -> None:
+    sealed = []
     for report in reports:
         told = report.content.get("RotateResult")
-        sealed = told.get("EncryptedNewRecoveryKey") if isinstance(told, dict) else None
-        if isinstance(sealed, bytes):
-            _keep(report, sealed, "RotateFileVaultKey")
+        key = told.get("EncryptedNewRecoveryKey") if isinstance(told, dict) else None
+        if isinstance(key, bytes):
+            sealed.append((report, key))
         else:
             report.problems.append("the answer has no new recovery key")
+    _keep(sealed, "RotateFileVaultKey")
 
 
 @interprets("SecurityInfo")
 def keep_escrowed_keys(reports: list[CommandReport]) -> None:
+    sealed = []
     for report in reports:
         told = report.content.get("SecurityInfo")
-        sealed = told.get("FDE_PersonalRecoveryKeyCMS") if isinstance(told, dict) else None
-        if isinstance(sealed, bytes) and sealed:
-            _keep(report, sealed, "SecurityInfo")
+        key = told.get("FDE_PersonalRecoveryKeyCMS") if isinstance(told, dict) else None
+        if isinstance(key, bytes) and key:
+            sealed.append((report, key))
+    _keep(sealed, "SecurityInfo")
 
 
-def _keep(report: CommandReport, sealed: bytes, source: str) -> None:
-    try:
-        key = open_recovery_key(report.device_id, sealed)
-    except UnreadableRecoveryKey as error:
-        report.problems.append(error.detail)
-    else:
-        keep_secret(report.device_id, RECOVERY_KEY, key, source=source)
+def _keep(sealed: list[tuple[CommandReport, bytes]], source: str) -> None:
+    """Open the keys and keep them, those that open; opening reads the Mac's key pair, one by one."""
+    opened = []
+    for report, key in sealed:
+        try:
+            opened.append((report.device_id, RECOVERY_KEY, open_recovery_key(report.device_id, key)))
+        except UnreadableRecoveryKey as error:
+            report.problems.append(error.detail)
+    keep_secrets(opened, source=source)

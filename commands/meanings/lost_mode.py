@@ -7,7 +7,7 @@ import json
 
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, meaning
-from devices.locations import keep_location
+from devices.locations import keep_locations
 from devices.models import Device
 from devices.timeline import record_events
 
@@ -58,18 +58,22 @@ def _set_lost_mode(reports: list[CommandReport], is_on: bool) -> None:
 
 
 @interprets("DeviceLocation")
-def keep_locations(reports: list[CommandReport]) -> None:
-    located = []
+def keep_places(reports: list[CommandReport]) -> None:
+    places = []
     for report in reports:
-        latitude, longitude = report.content.get("Latitude"), report.content.get("Longitude")
-        if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        place = _place_in(report.content)
+        if place is None:
             report.problems.append("the answer has no place")
-            continue
-        place = {"latitude": latitude, "longitude": longitude}
-        for name in ("HorizontalAccuracy", "VerticalAccuracy", "Altitude", "Speed", "Course", "Timestamp"):
-            value = report.content.get(name)
-            if isinstance(value, int | float | str):
-                place[name] = value
-        keep_location(report.device_id, json.dumps(place), report.answered_at)
-        located.append(report.device_id)
-    record_events("located", "Located", located)
+        else:
+            places.append((report.device_id, json.dumps(place), report.answered_at))
+    keep_locations(places)
+    record_events("located", "Located", [device_id for device_id, _, _ in places])
+
+
+def _place_in(content: dict) -> dict | None:
+    latitude, longitude = content.get("Latitude"), content.get("Longitude")
+    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        return None
+    place = {"latitude": latitude, "longitude": longitude}
+    more = ("HorizontalAccuracy", "VerticalAccuracy", "Altitude", "Speed", "Course", "Timestamp")
+    return place | {name: content[name] for name in more if isinstance(content.get(name), int | float | str)}

@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from commands.retrying import retry_failed
 from devices.console.attention import attention_of
 from devices.console.forms import ReasonForm
+from devices.console.notes import notes_context
 from devices.console.page import find_device
 from devices.console.secrets import SHOWN_S
 from devices.console.shown import live_context, page_context
@@ -27,7 +28,10 @@ Kind = EscrowedSecret.Kind
 # Beside the frequent tasks, which have buttons.
 MORE = ("DeviceLock", "ShutDownDevice")
 # What is most often read out on the telephone comes first.
-OFTEN = (Kind.FILEVAULT_RECOVERY_KEY, Kind.LOCAL_ADMIN_PASSWORD, Kind.ACTIVATION_LOCK_BYPASS_CODE, Kind.LOCK_PIN)
+OFTEN = (
+    Kind.FILEVAULT_RECOVERY_KEY, Kind.LOCAL_ADMIN_PASSWORD, Kind.ACTIVATION_LOCK_BYPASS_CODE,
+    Kind.ACTIVATION_LOCK_SERVER_CODE, Kind.LOCK_PIN,
+)  # fmt: skip
 
 
 def _device(request: HttpRequest, pk: int) -> Device:
@@ -41,6 +45,7 @@ def device_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a device with the tab that the address names."""
     device = _device(request, pk)
     context = page_context(request, device)
+    context |= notes_context(device, request.user, is_all=context["tab"] == "notes" and "all" in request.GET)
     return framed(request, "helpdesk/device.html", {**context, **_helpdesk_context(request, device, context)})
 
 

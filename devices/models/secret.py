@@ -17,8 +17,10 @@ class EscrowedSecret(models.Model):
         UNLOCK_TOKEN = "unlock_token", "Unlock token"
         BOOTSTRAP_TOKEN = "bootstrap_token", "Bootstrap token"
         FILEVAULT_RECOVERY_KEY = "filevault_recovery_key", "FileVault recovery key"
-        ACTIVATION_LOCK_BYPASS_CODE = "activation_lock_bypass_code", "Activation Lock bypass code"
-        ACTIVATION_LOCK_USER_BYPASS = "activation_lock_user_bypass", "Activation Lock bypass code (user's)"
+        # The device makes it up; it opens a lock that a person set with Find My.
+        ACTIVATION_LOCK_BYPASS_CODE = "activation_lock_bypass_code", "Activation Lock bypass code (the device's)"
+        # We make it up; it opens a lock that the organization set through Apple's service (devices.activation_lock).
+        ACTIVATION_LOCK_SERVER_CODE = "activation_lock_server_code", "Activation Lock bypass code (the organization's)"
         LOCK_PIN = "lock_pin", "Lock PIN"
         RECOVERY_LOCK_PASSWORD = "recovery_lock_password", "Recovery Lock password"
         FIRMWARE_PASSWORD = "firmware_password", "Firmware password"
@@ -39,6 +41,11 @@ class EscrowedSecret(models.Model):
     source = models.CharField(max_length=100, blank=True, help_text="where it comes from")
     revealed_at = models.DateTimeField(null=True, blank=True, help_text="last time a person was shown it")
     rotation_wished_at = models.DateTimeField(null=True, blank=True, help_text="it was revealed and is to be exchanged")
+    rotation_asked_at = models.DateTimeField(null=True, blank=True, help_text="the device was asked for another")
+    rotation_uuid = models.TextField(blank=True, help_text="the command that asks, while it is under way")
+    rotation_tries = models.PositiveSmallIntegerField(default=0)
+    rotation_problem = models.TextField(blank=True, help_text="why it could not be exchanged, in words")
+    is_replaced = models.BooleanField(default=False, help_text="ended because the device has proven a newer one")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -47,7 +54,14 @@ class EscrowedSecret(models.Model):
     class Meta:
         ordering = ["-created_at", "id"]
         permissions = [("reveal_secret", "Can reveal secrets of devices")]
-        indexes = [models.Index(fields=["command_uuid"], condition=Q(is_pending=True), name="pending_secret")]
+        indexes = [
+            models.Index(fields=["command_uuid"], condition=Q(is_pending=True), name="pending_secret"),
+            # What beat looks for: few rows of many.
+            models.Index(
+                fields=["rotation_wished_at"], condition=Q(rotation_wished_at__isnull=False), name="secret_to_exchange"
+            ),
+            models.Index(fields=["rotation_asked_at"], condition=~Q(rotation_uuid=""), name="secret_asked"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["device", "kind"], condition=Q(is_current=True), name="one_current_secret_per_kind"

@@ -39,13 +39,13 @@ def test_a_proposed_secret_becomes_current_when_the_device_confirms_it_and_the_o
     keep_secret(one, "recovery_lock_password", b"old")
     propose_secrets("U-1", [(one.pk, "recovery_lock_password", b"new"), (two.pk, "recovery_lock_password", b"first")])
     assert current_value(one, "recovery_lock_password") == b"old"
-    assert confirm_secrets("U-1", [one.pk]) == {one.pk}
+    assert confirm_secrets([("U-1", one.pk)]) == {one.pk}
     assert current_values([one.pk, two.pk], "recovery_lock_password") == {one.pk: b"new"}
-    assert reject_secrets("U-1", [one.pk, two.pk]) == 1
+    assert reject_secrets([("U-1", one.pk), ("U-1", two.pk)]) == 1
     assert current_value(two, "recovery_lock_password") is None
     values = {open_secret(row) for row in EscrowedSecret.objects.all()}
     assert values == {b"old", b"new", b"first"}
-    assert confirm_secrets("U-1", [one.pk, two.pk]) == set(), "a second answer changes nothing"
+    assert confirm_secrets([("U-1", one.pk), ("U-1", two.pk)]) == set(), "a second answer changes nothing"
 
 
 @pytest.mark.django_db
@@ -56,7 +56,7 @@ def test_confirming_takes_as_many_statements_for_many_devices():
             keep_secret(device, "lock_pin", b"000000")
         propose_secrets(uuid, [(device.pk, "lock_pin", b"123456") for device in devices])
         with CaptureQueriesContext(connection) as asked:
-            assert len(confirm_secrets(uuid, [device.pk for device in devices])) == number
+            assert len(confirm_secrets((uuid, device.pk) for device in devices)) == number
         return len(asked)
 
     assert confirm(2, "U-few") == confirm(30, "U-many")
@@ -68,7 +68,7 @@ def test_the_history_is_short_and_never_loses_the_current_one():
     device = factories.make_device("macos")
     for number in range(40):
         propose_secrets(f"U-{number}", [(device.pk, "lock_pin", f"{number:06d}".encode())])
-        confirm_secrets(f"U-{number}", [device.pk])
+        confirm_secrets([(f"U-{number}", device.pk)])
     assert current_value(device, "lock_pin") == b"000039"
     assert EscrowedSecret.objects.count() <= 21
 

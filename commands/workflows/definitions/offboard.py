@@ -80,7 +80,7 @@ def _gone(run: Run) -> Outcome:
 
 def _release(run: Run) -> Outcome:
     kinds = EscrowedSecret.objects.filter(device=run.device, is_current=True).values_list("kind", flat=True)
-    kept = {EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE}
+    kept = {EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE, EscrowedSecret.Kind.ACTIVATION_LOCK_SERVER_CODE}
     ended = sorted(set(kinds) - kept)
     end_secrets(run.device, *ended)
     if run.parameters["release_person"]:
