@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from django.urls import reverse
 
 from commands.applicability import refusal_of
+from commands.forms import DeviceLock
 from commands.meanings import Candidate
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from devices.console import sending
@@ -138,6 +139,16 @@ def _sentence(reason: str) -> str:
     return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
 
 
+def _written_here(choices: list[MessageChoice], device: Device) -> dict:
+    """Return what the dialog shows: the message is written there at once where the lock screen can show it."""
+    lock = next((choice for choice in choices if choice.name == "lock" and not choice.refusal), None)
+    if lock is None:
+        return {"choices": choices}
+    form = DeviceLock(device=device)
+    form.fields["message"].required = True
+    return {"choices": [choice for choice in choices if choice is not lock], "form": form, "lock": lock}
+
+
 class MessagePages:
     """Mixin of the device admin."""
 
@@ -150,6 +161,7 @@ class MessagePages:
             raise PermissionDenied
         device = find_device(request.user, pk)
         choices = message_choices(device, sending.candidate_of(device), request.user)
-        context = {"title": "Send a message", "device": device, "choices": choices}
+        context = {"title": "Send a message", "device": device}
+        context |= _written_here(choices, device)
         context["back"] = self.route("change", device.pk)
         return self.dialog(request, "console/device/message.html", context)

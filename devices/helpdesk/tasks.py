@@ -63,6 +63,7 @@ def tasks_of(device: Device, known: Known, user) -> list[Task]:
         Task("reveal", "Reveal secret", "key", reverse("helpdesk_reveal", args=[device.pk]),
              _reveal_refusal(device, known, user)),
         _command(RestartDevice, device, candidate, user),
+        Task("message", "Message", "chat", _page("message", device)),
     ]  # fmt: skip
 
 

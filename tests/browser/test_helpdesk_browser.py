@@ -97,6 +97,15 @@ def reveal(hand, device):
     assert Event.objects.get(kind="secret_revealed").device_id == device.pk
 
 
+def message(hand, device):
+    hand.click(".h-tasks >> text=Message")
+    hand.page.fill("dialog[open] [name=message]", "Please come to the desk")
+    hand.reason("the caller asked for it")
+    hand.click("dialog[open] button[type=submit]")
+    done(hand.page)
+    assert asked(device) == ["DeviceLock"]
+
+
 def retry(hand, device):
     finish(factories.make_queued(device.channels.get(), "SecurityInfo"), QueuedCommand.State.FAILED, "Busy.")
     hand.click("#h-results .h-device")
@@ -108,6 +117,7 @@ def retry(hand, device):
 TASKS = {
     "refresh": refresh, "clear passcode": clear_passcode, "restart": restart, "lost device": lost,
     "reveal a secret": reveal, "retry what failed": retry,
+    "send a message": message,
 }  # fmt: skip
 
 
