@@ -2,14 +2,16 @@
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import Group as Role
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from commands.governor import holding, limits, switch
-from commands.governor.admission import budget_of
+from commands.governor.admission import used_in_all
+from commands.governor.comparing import FIELDS, values_of
 from commands.governor.models import GovernorLimit, HeldAction, LimitChange, PermitRow
 from commands.meanings import Danger
 from devices.console.forms import ReasonForm
@@ -36,6 +38,18 @@ class LimitForm(forms.Form):
     reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget())
 
 
+class RoleLimitForm(LimitForm):
+    """A limit for a role: which danger, which role, and the numbers."""
+
+    danger = forms.ChoiceField(choices=Danger.choices, label="What", widget=UnfoldAdminSelectWidget())
+    role = forms.ModelChoiceField(
+        queryset=Role.objects.order_by("name"), empty_label="Choose a role", widget=UnfoldAdminSelectWidget(),
+        help_text="Who has several roles with a limit has the highest.",
+    )  # fmt: skip
+
+    field_order = ("danger", "role")
+
+
 @admin.register(HeldAction)
 class GovernorAdmin(ReadOnlyAdmin):
     """The list of held actions gives way to the page of the governor."""
@@ -51,7 +65,9 @@ class GovernorAdmin(ReadOnlyAdmin):
             self.view_path("<int:pk>/cancel/", require_POST(self.cancel_view), "cancel"),
             self.view_path("stop/", self.stop_view, "stop"),
             self.view_path("resume/", self.resume_view, "resume"),
+            self.view_path("limit/add/", self.limit_add_view, "limit_add"),
             self.view_path("limit/<int:pk>/", self.limit_view, "limit"),
+            self.view_path("limit/<int:pk>/remove/", self.limit_remove_view, "limit_remove"),
             self.view_path("limit-change/<int:pk>/withdraw/", require_POST(self.withdraw_view), "withdraw"),
             *super().get_urls(),
         ]
@@ -59,14 +75,14 @@ class GovernorAdmin(ReadOnlyAdmin):
     def changelist_view(self, request, extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        user, actor = request.user, Actor.staff(request.user)
+        user = request.user
         held = self.get_queryset(request)
         waiting = list(held.filter(finished_at=None).order_by("id"))
         context = {
             "title": "Safety",
             "stopped": switch.current(),
-            "rows": [_row(limit, actor) for limit in GovernorLimit.objects.select_related("role")],
-            "changes": LimitChange.objects.filter(ended_at=None).select_related("limit"),
+            "rows": _rows(),
+            "changes": LimitChange.objects.filter(ended_at=None).select_related("limit", "limit__role"),
             "waiting": waiting,
             "recent_held": held.exclude(finished_at=None)[:10],
             "permits": PermitRow.objects.all()[:RECENT] if user.has_perm("commands.view_permitrow") else (),
@@ -75,6 +91,8 @@ class GovernorAdmin(ReadOnlyAdmin):
             "may_stop": user.has_perm("commands.stop_destructive"),
             "may_resume": user.has_perm("commands.resume_destructive"),
             "may_change_limits": user.has_perm("commands.change_governorlimit"),
+            "may_add_limits": user.has_perm("commands.add_governorlimit"),
+            "may_remove_limits": user.has_perm("commands.delete_governorlimit"),
         }
         return self.page(request, "console/governor/page.html", context)
 
@@ -103,7 +121,7 @@ class GovernorAdmin(ReadOnlyAdmin):
             act()
         except EspalierError as error:
             return self.failed(request, error.detail, address)
-        return self.done(request, words, address, reload=True)
+        return self.done(request, words, address)
 
     def stop_view(self, request):
         """Ask for the reason (GET), and stop everything destructive (POST)."""
@@ -137,19 +155,57 @@ class GovernorAdmin(ReadOnlyAdmin):
         """Change a limit: what tightens holds at once, what loosens after a while."""
         if not request.user.has_perm("commands.change_governorlimit"):
             raise PermissionDenied
-        limit, address = get_object_or_404(GovernorLimit, pk=pk), self.route("changelist")
-        initial = {name: getattr(limit, name) for name in limits.FIELDS}
+        limit = get_object_or_404(GovernorLimit.objects.select_related("role"), pk=pk)
+        initial = values_of(limit)
         form = LimitForm(submitted(request)[0], initial=initial)
         if request.method == "POST" and form.is_valid():
-            values = {name: form.cleaned_data[name] for name in limits.FIELDS}
-            changed = {name: value for name, value in values.items() if value != initial[name]}
-            pending = None
+            changed = {name: form.cleaned_data[name] for name in FIELDS if form.cleaned_data[name] != initial[name]}
+            pending, reason = None, form.cleaned_data["reason"]
             if changed:
-                reason = form.cleaned_data["reason"]
                 pending = limits.change_limit(limit, changed, actor=Actor.staff(request.user), reason=reason)
-            words = f"It loosens at {pending.effective_at:%Y-%m-%d %H:%M} UTC." if pending else "It holds now."
-            return self.done(request, words, address, reload=True)
-        context = {"title": f"Limit: {limit}", "form": form, "button": "Change", "back": address}
+            return self._limit_changed(request, pending, "It holds now.")
+        return self._limit_dialog(request, f"Limit: {limit}", form, "Change")
+
+    def limit_add_view(self, request):
+        """Give a role a limit of its own."""
+        if not request.user.has_perm("commands.add_governorlimit"):
+            raise PermissionDenied
+        everybodys = GovernorLimit.objects.filter(role=None).first()
+        form = RoleLimitForm(submitted(request)[0], initial=values_of(everybodys) if everybodys else {})
+        if request.method == "POST" and form.is_valid():
+            asked = form.cleaned_data
+            values = {name: asked[name] for name in FIELDS}
+            actor = Actor.staff(request.user)
+            try:
+                _limit, pending = limits.add_limit(
+                    asked["danger"], asked["role"], values, actor=actor, reason=asked["reason"]
+                )
+            except EspalierError as error:
+                form.add_error("role", error.detail)
+            else:
+                return self._limit_changed(request, pending, "It holds now.")
+        return self._limit_dialog(request, "Limit of a role", form, "Add")
+
+    def limit_remove_view(self, request, pk):
+        """Take the limit of a role away."""
+        if not request.user.has_perm("commands.delete_governorlimit"):
+            raise PermissionDenied
+        limit = get_object_or_404(GovernorLimit.objects.exclude(role=None).select_related("role"), pk=pk)
+        form = ReasonForm(submitted(request)[0])
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            pending = limits.remove_limit(limit, actor=Actor.staff(request.user), reason=reason)
+            return self._limit_changed(request, pending, "It is gone.")
+        return self._limit_dialog(request, f"Remove the limit: {limit}", form, "Remove", is_danger=True)
+
+    def _limit_changed(self, request, pending: LimitChange | None, words: str):
+        if pending is not None:
+            verb = "It goes" if pending.removes else "What loosens holds"
+            words = f"{verb} at {pending.effective_at:%Y-%m-%d %H:%M} UTC, and can be withdrawn until then."
+        return self.done(request, words, self.route("changelist"), reload=True)
+
+    def _limit_dialog(self, request, title: str, form, button: str, **context):
+        context |= {"title": title, "form": form, "button": button, "back": self.route("changelist")}
         context["warning"] = "What loosens a limit holds only after a day, so that nobody does so unseen."
         return self.dialog(request, "console/dialog_form.html", context)
 
@@ -160,10 +216,14 @@ class GovernorAdmin(ReadOnlyAdmin):
         return self._try(request, "Withdrawn.", lambda: limits.withdraw(change, actor=actor))
 
 
-def _row(limit: GovernorLimit, actor: Actor) -> dict:
-    budget = budget_of(Danger(limit.danger), actor)
-    used = budget.used_in_all
-    return {"limit": limit, "used": used, "share": min(100, round(100 * used / (limit.in_all or 1)))}
+def _rows() -> list[dict]:
+    """Return the limits with what all together used of each in the last hour: two statements."""
+    used = used_in_all()
+    rows = []
+    for limit in GovernorLimit.objects.select_related("role"):
+        number = used.get(limit.danger, 0)
+        rows.append({"limit": limit, "used": number, "share": min(100, round(100 * number / (limit.in_all or 1)))})
+    return rows
 
 
 def badge(request) -> list[str] | None:

@@ -61,7 +61,9 @@ class UnknownDanger(EspalierError):
 class Wish:
     """Something destructive that somebody asks for: ``dangers`` by device id, on these channels.
 
-    ``named`` counts those that cannot take it too: a person may have agreed to that number.
+    ``named`` counts those that cannot take it too: a person may have agreed to that number. ``part_of`` is the number
+    of devices that one decision means, where it is carried out piece by piece: what waits for time or for a second
+    person is judged by that, else a great thing would pass as many small ones.
     """
 
     request_type: str
@@ -72,6 +74,7 @@ class Wish:
     reason: str
     named: int = 0
     confirmed: int | None = None
+    part_of: int = 1
     options: dict = field(default_factory=dict)
 
 
@@ -123,7 +126,7 @@ def admit(wish: Wish) -> Permit | HeldAction:
             refusal = refusal or _refusal(budget, danger, devices)
         if refusal is None:
             count(counts, request_type=wish.request_type, actor=wish.actor, reason=wish.reason)
-            worst = _strictest(limits.values(), number)
+            worst = _strictest(limits.values(), max(number, wish.part_of))
             if worst is not None:
                 return _hold(wish, worst, number)
             return Permit(frozenset(counts), number)
@@ -168,6 +171,12 @@ def budget_of(danger: Danger, actor: Actor) -> Budget:
     own = recent.filter(user=actor.user) if actor.user else recent.filter(person=_person(actor))
     used = own.aggregate(number=Sum("devices"))["number"] or 0
     return Budget(_limit_of(danger, actor), used, recent.aggregate(number=Sum("devices"))["number"] or 0)
+
+
+def used_in_all() -> dict[str, int]:
+    """Return how many devices all together were permitted within the hour, by danger."""
+    recent = PermitRow.objects.filter(at__gt=timezone.now() - WINDOW).order_by()
+    return dict(recent.values_list("danger").annotate(number=Sum("devices")))
 
 
 def _limit_of(danger: Danger, actor: Actor) -> GovernorLimit:

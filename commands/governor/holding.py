@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min, Q, Sum
+from django.db.models import BooleanField, Min, Sum
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from commands.applicability import candidates_of, split
@@ -131,12 +132,10 @@ def _waits_for_its_hour(row: HeldAction) -> bool:
 
 
 def held_of_device(device_id: int):
-    """Return the waiting held actions that mean a device, the next one first."""
-    meant = Q()
-    for pk in Channel.objects.filter(device=device_id).values_list("pk", flat=True):
-        meant |= Q(channel_ids__contains=[pk])
+    """Return the waiting held actions that mean a device, the next one first: one statement."""
+    of_device = "channel_ids @> ANY (SELECT to_jsonb(c.id) FROM devices_channel c WHERE c.device_id = %s)"
     waiting = HeldAction.objects.filter(finished_at=None)
-    return waiting.filter(meant).order_by("release_at", "id") if meant else waiting.none()
+    return waiting.filter(RawSQL(of_device, [device_id], output_field=BooleanField())).order_by("release_at", "id")
 
 
 def _carry_out(row: HeldAction):

@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from commands.governor import HeldAction
+from commands.governor.holding import MAY_APPROVE
 from commands.models import Report
 from commands.progress import clock
 from devices.console.page import ATTENTION_DAYS, Health, current_identity
@@ -20,6 +22,7 @@ SILENT_DAYS = 7
 IDENTITY_WARNING_DAYS = CERTIFICATE_WARNING_DAYS = 30
 MAX_OF_A_KIND = 5
 MAY_SEND = "commands.add_command"
+MAY_SEE_HELD = "commands.view_heldaction"
 INSTALLING = ("InstallProfile", "RemoveProfile")
 
 
@@ -50,6 +53,7 @@ def attention_of(device: Device, health: Health, user) -> list[Attention]:
     """Return what needs a person, the most urgent first."""
     items = _troubled_items(device, health, user)
     return [
+        *_held(health, user),
         *_leaving(device),
         *_silence(health),
         *(_configuration(item, device, health, user) for item in items),
@@ -67,6 +71,31 @@ def _of_device(name: str, device: Device) -> str:
 
 def _may_ask(health: Health, user) -> bool:
     return health.is_enrolled and user.has_perm(MAY_SEND)
+
+
+def _held(health: Health, user) -> list[Attention]:
+    """What the governor holds that means this device, with the time in which it can be saved."""
+    if not user.has_perm(MAY_SEE_HELD):
+        return []
+    ids = [row.pk for row in health.held]
+    own = set(HeldAction.objects.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
+    return [_held_item(row, user, is_own=row.pk in own) for row in health.held]
+
+
+def _held_item(row: HeldAction, user, *, is_own: bool) -> Attention:
+    needs_second = row.state == HeldAction.State.NEEDS_APPROVAL
+    until = row.expires_at if needs_second else row.release_at
+    waits = (
+        f"waits for a second person, at most until {clock(until)}" if needs_second else f"waits until {clock(until)}"
+    )
+    number = "this device only" if row.device_count == 1 else f"{row.device_count:,} devices"
+    fixes = []
+    if is_own and needs_second and row.user_id != user.pk and user.has_perm(MAY_APPROVE):
+        fixes.append(Fix("Approve", reverse("admin:commands_heldaction_approve", args=[row.pk])))
+    if is_own and user.has_perm("commands.change_command"):
+        fixes.append(Fix("Cancel it", reverse("admin:commands_heldaction_cancel", args=[row.pk])))
+    detail = f"Asked by {row.actor} for {number}: “{row.reason}”"
+    return Attention("bad", "hourglass_top", f"{row.get_danger_display()} {waits} UTC", detail, tuple(fixes), until)
 
 
 def _leaving(device: Device) -> list[Attention]:

@@ -12,6 +12,8 @@ from django.http import Http404
 from django.utils import timezone
 
 from commands.answers import error_words, summaries
+from commands.governor import HeldAction
+from commands.governor.holding import held_of_device
 from commands.models import QueuedCommand, Report
 from commands.progress import clock, progress
 from devices.models import Channel, Device, Enrollment, Identity
@@ -20,6 +22,7 @@ from mdm_project.status import Status
 
 LIVE_COMMANDS = 8
 ATTENTION_DAYS = 7
+MAX_HELD = 5
 ENROLLMENT_STATES = {
     Enrollment.State.ENROLLED: status.ENROLLED,
     Enrollment.State.PENDING: status.ENROLLING,
@@ -58,6 +61,7 @@ class Health:
     is_enrolled: bool
     channel: Channel | None = None
     failures: list[dict] = field(default_factory=list)
+    held: list[HeldAction] = field(default_factory=list)  # what the governor holds that means this device
 
 
 def find_device(user, pk) -> Device:
@@ -76,7 +80,7 @@ def device_channel(device: Device) -> Channel | None:
 
 
 def health_of(device: Device) -> Health:
-    """Return the header's health: one statement for the channel, one for the numbers."""
+    """Return the header's health: a statement each for the channel, what waits, what failed, and what is held."""
     channel = device_channel(device)
     waiting = QueuedCommand.objects.for_device(device).waiting().count()
     failures = recent_failures(device)
@@ -89,6 +93,7 @@ def health_of(device: Device) -> Health:
         is_enrolled=device.state == Enrollment.State.ENROLLED,
         channel=channel,
         failures=failures,
+        held=list(held_of_device(device.pk)[:MAX_HELD]),
     )
 
 
@@ -167,5 +172,6 @@ def _add_answers(rows: dict[int, LiveCommand]) -> None:
 def live_version(rows: list[LiveCommand], health: Health) -> str:
     """Return a value that changes when the live part of the page has something new to show."""
     parts = [(row.queued.pk, row.queued.state, row.queued.deliveries, row.status.why, row.report_id) for row in rows]
-    shown = (parts, health.pending, health.failed, health.push.why, health.last_seen_at, health.enrollment.word)
+    held = [(row.pk, row.state, row.release_at) for row in health.held]
+    shown = (parts, held, health.pending, health.failed, health.push.why, health.last_seen_at, health.enrollment.word)
     return f"{zlib.crc32(repr(shown).encode()):x}"

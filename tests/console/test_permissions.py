@@ -4,10 +4,11 @@ import hashlib
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group as Role
 from django.urls import reverse
 
 from apns.models import PushCertificateRequest
-from commands.governor.limits import change_limit
+from commands.governor.limits import add_limit, change_limit
 from commands.governor.models import GovernorLimit, LimitChange
 from commands.models import QueuedCommand
 from commands.workflows.services import start_workflow
@@ -74,6 +75,10 @@ TABLE = [
     ("commands_heldaction_resume", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_heldaction_limit", ("limit",), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_heldaction_limit", ("limit",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("commands_heldaction_limit_add", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_limit_add", (), "POST", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_limit_remove", ("role_limit",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_heldaction_limit_remove", ("role_limit",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("commands_heldaction_withdraw", ("limit_change",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("commands_workflow_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_workflow_change", ("workflow",), "GET", (SIGN_IN, NO, NO, NO, YES)),
@@ -194,6 +199,7 @@ BODIES = {
     "devices_device_reveal": {"reason": "locked out"},
     "devices_device_note": {"text": "Screen replaced.", "ticket": "INC-4711"},
     "commands_heldaction_stop": {"reason": "strange"},
+    "commands_heldaction_limit_remove": {"reason": "over"},
     "commands_heldaction_limit": {"reason": "careful", "per_person": 1, "in_all": 2, "delay_minutes": 5},
     "commands_command_cancel": {"reason": "no longer needed"},
     "devices_identity_revoke": {"reason": "lost"},
@@ -209,6 +215,11 @@ def rows(db) -> dict:
 
 def change_of_limit(limit: GovernorLimit) -> LimitChange:
     return change_limit(limit, {"per_person": limit.per_person + 1}, actor=SYSTEM, reason="a sale")
+
+
+def limit_of_role() -> GovernorLimit:
+    role = Role.objects.create(name="Of a site")
+    return add_limit("lock", role, {"per_person": 1}, actor=SYSTEM, reason="a site")[0]
 
 
 def make_rows() -> dict:
@@ -240,6 +251,7 @@ def make_rows() -> dict:
         "note": add_note(channel.device, "Screen broken.", actor=SYSTEM).pk,
         "workflow": start_workflow("refresh_everything", channel.device, {}, actor=SYSTEM).pk,
         "held": factories.make_held().pk, "limit": limit.pk, "limit_change": change_of_limit(limit).pk,
+        "role_limit": limit_of_role().pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
         "attribute": define_attribute("cost", actor=SYSTEM).pk,
         "profile": factories.make_enrollment_profile().pk, "composed": factories.make_profile().pk,
