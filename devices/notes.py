@@ -43,9 +43,7 @@ def add_note(device: Device, text: str, *, ticket: str = "", actor: Actor) -> No
 
     Raises BadRequest with the key at fault. A ticket is a number or an https address.
     """
-    text, ticket = _cleaned(text), ticket.strip()
-    if ticket and not (_NUMBER.match(ticket) or _is_address(ticket)):
-        raise BadRequest("the ticket cannot be read", fields={"ticket": _NOT_A_TICKET})
+    text, ticket = _cleaned(text), clean_ticket(ticket)
     with transaction.atomic():
         note = Note.objects.create(
             device_id=device.pk, text=text, ticket=ticket, author=actor.name[:200], user=actor.user
@@ -67,6 +65,14 @@ def withdraw_note(note: Note, *, actor: Actor) -> None:
         if not notes.update(withdrawn_at=timezone.now(), withdrawn_by=actor.name[:200]):
             raise NotYourNote("only who wrote a note, or who may change notes, withdraws it")
         _record("note_withdrawn", f"note of {note.author} withdrawn", note, actor)
+
+
+def clean_ticket(ticket: str) -> str:
+    """Return a ticket as it is kept, without spaces around it; raise BadRequest for what is none."""
+    ticket = ticket.strip()
+    if ticket and not (_NUMBER.match(ticket) or _is_address(ticket)):
+        raise BadRequest("the ticket cannot be read", fields={"ticket": _NOT_A_TICKET})
+    return ticket
 
 
 def link_of(ticket: str) -> TicketLink | None:
