@@ -55,6 +55,9 @@ class LimitChange(models.Model):
     class Meta:
         ordering = ["-id"]
 
+    def __str__(self):
+        return f"{self.limit} from {self.effective_at:%Y-%m-%d %H:%M}"
+
     @property
     def words(self) -> str:
         """Say what changes."""
@@ -62,9 +65,6 @@ class LimitChange(models.Model):
             return "the limit of the role goes"
         numbers = {name: "never" if value is None else value for name, value in self.values.items()}
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items())
-
-    def __str__(self):
-        return f"{self.limit} from {self.effective_at:%Y-%m-%d %H:%M}"
 
 
 class PermitRow(models.Model):
