@@ -28,6 +28,7 @@ from devices.console.groups_filters import GroupFilter, TagFilter
 from devices.console.links import device_link
 from devices.console.messaging import MessagePages
 from devices.console.notes import NotePages
+from devices.console.saved_searches import SavedSearchPages
 from devices.console.secrets import SecretPages
 from devices.console.views import DevicePages
 from devices.event_admin import EventAdmin  # noqa: F401 (registers it)
@@ -55,7 +56,7 @@ def _number_per_device(queue):
 
 
 @admin.register(Device)
-class DeviceAdmin(BulkActions, DevicePages, SecretPages, NotePages, MessagePages, ConsoleAdmin):
+class DeviceAdmin(SavedSearchPages, BulkActions, DevicePages, SecretPages, NotePages, MessagePages, ConsoleAdmin):
     list_display = (
         "name_column", "serial_column", "system_column", "state_column", "supervised_column", "person_column",
         "seen_column", "commands_column",
@@ -80,7 +81,7 @@ class DeviceAdmin(BulkActions, DevicePages, SecretPages, NotePages, MessagePages
     )  # fmt: skip
 
     def get_urls(self):
-        own = [*self.device_urls(), *self.secret_urls(), *self.note_urls(), *self.message_urls()]
+        own = [*self.search_urls(), *self.device_urls(), *self.secret_urls(), *self.note_urls(), *self.message_urls()]
         return [*own, *super().get_urls()]
 
     def has_add_permission(self, request):
@@ -99,7 +100,14 @@ class DeviceAdmin(BulkActions, DevicePages, SecretPages, NotePages, MessagePages
 
     def get_search_results(self, request, queryset, search_term):
         text = search_term.replace("\x00", "").strip()
-        return (queryset.matching(text) if text else queryset), False
+        if not text:
+            return queryset, False
+        found = queryset.matching(text, forgiving=False)
+        if found.exists():
+            return found, False
+        # The page says so: what resembles a text is not what contains it.
+        request.is_resembling = True
+        return queryset.matching(text), False
 
     @display(description="Device", ordering="name")
     def name_column(self, device):

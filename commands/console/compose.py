@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import escape, format_html
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
@@ -17,7 +18,9 @@ from commands.applicability import candidates_of, refusal_of
 from commands.asking import ask
 from commands.governor import ConfirmationRequired
 from commands.meanings import meaning_of
-from devices.models import Channel, Device, Group
+from commands.targets import words_of_search
+from devices.models import Channel, Device, Group, SavedSearch
+from devices.saved_searches import BrokenSearch, devices_of
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
 from profiles import catalogue
@@ -27,6 +30,7 @@ from profiles.console.entry_pages import panel_of, part_answer, preview_answer, 
 from profiles.console.keys_form import EntryForm
 
 MAY_SEND = "commands.add_command"
+REACH_HELP = "Whom it finds, for you, when you send."
 # What commands are for, by how their slugs begin; the first that fits.
 PURPOSES = (
     ("Lost devices", "location_searching", ("device-lostmode",)),
@@ -51,6 +55,10 @@ class TargetForm(forms.Form):
         queryset=Group.objects.none(), required=False, label="Group", empty_label="Choose a group",
         widget=UnfoldAdminSelectWidget(),
     )  # fmt: skip
+    saved_search = forms.ModelChoiceField(
+        queryset=SavedSearch.objects.none(), required=False, label="Saved search", empty_label="Choose a saved search",
+        widget=UnfoldAdminSelectWidget(attrs={"hx-trigger": "change, load", "hx-target": "#reach"}),
+    )  # fmt: skip
     is_all = forms.BooleanField(required=False, label="Every enrolled device", widget=UnfoldBooleanWidget())
     on_users = forms.BooleanField(
         required=False, label="On the channels of users", help_text="Macs and Shared iPads; otherwise on the device's.",
@@ -70,8 +78,13 @@ class TargetForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.device, self.is_dangerous = device, is_dangerous
         self.fields["group"].queryset = Group.objects.visible_to(user).order_by("name")
+        searches = self.fields["saved_search"]
+        searches.queryset = SavedSearch.objects.visible_to(user)
+        searches.widget.attrs["hx-get"] = reverse("admin:commands_command_reach")
+        searches.help_text = format_html('<span id="reach" aria-live="polite">{}</span>', REACH_HELP)
+        self.user, self.found = user, None
         if device is not None:
-            del self.fields["group"], self.fields["is_all"]
+            del self.fields["group"], self.fields["is_all"], self.fields["saved_search"]
         if not is_dangerous:
             del self.fields["confirm"]
             return
@@ -85,8 +98,14 @@ class TargetForm(forms.Form):
 
     def clean(self):
         cleaned = super().clean()
-        if self.device is None and bool(cleaned.get("group")) == bool(cleaned.get("is_all")):
-            self.add_error("group", "Choose a group, or every enrolled device.")
+        targets = [cleaned.get(name) for name in ("group", "saved_search", "is_all")]
+        if self.device is None and sum(bool(target) for target in targets) != 1:
+            self.add_error("group", "Choose a group, a saved search, or every enrolled device: one of them.")
+        if cleaned.get("saved_search"):
+            try:
+                self.found = devices_of(cleaned["saved_search"], self.user)
+            except BrokenSearch as error:
+                self.add_error("saved_search", error.detail)
         if self.is_dangerous and self.device and cleaned.get("confirm", "").strip().upper() != self.expected.upper():
             self.add_error("confirm", f"This must be {self.expected}, exactly.")
         return cleaned
@@ -100,7 +119,13 @@ class TargetForm(forms.Form):
             return channels.filter(device=self.device)
         if self.cleaned_data["is_all"]:
             return channels
+        if self.found is not None:
+            return channels.filter(device__in=self.found.order_by().values("pk"))
         return channels.filter(device__memberships__group=self.cleaned_data["group"])
+
+    def meant_for(self) -> str:
+        saved = self.cleaned_data.get("saved_search")
+        return words_of_search(saved) if saved else ""
 
     def confirmed(self) -> int | None:
         text = self.cleaned_data.get("confirm", "").strip()
@@ -113,6 +138,7 @@ class ComposePages:
     def compose_urls(self) -> list:
         return [
             self.view_path("compose/", self.choose_view, "choose"),
+            self.view_path("reach/", self.reach_view, "reach"),
             self.view_path("compose/<slug:slug>/", self.compose_view, "compose"),
             self.view_path("compose/<slug:slug>/preview/", require_POST(self.compose_preview_view), "compose_preview"),
             self.view_path("compose/<slug:slug>/part/", self.compose_part_view, "compose_part"),
@@ -140,7 +166,7 @@ class ComposePages:
         form, device = _form(slug), _device(request)
         is_dangerous = _is_dangerous(form.entry.type)
         data = request.POST if request.method == "POST" else None
-        initial = {"group": request.GET.get("group", "")}
+        initial = {name: request.GET.get(name, "") for name in ("group", "saved_search")}
         target = TargetForm(data, device=device, is_dangerous=is_dangerous, user=request.user, initial=initial)
         errors: list[str] = []
         if request.method == "POST":
@@ -166,7 +192,7 @@ class ComposePages:
             asked = ask(
                 form.entry.type, form.result(), target.channels(request.user), actor=Actor.staff(request.user),
                 reason=target.cleaned_data["reason"], confirmed=target.confirmed(),
-                allows_unknown=target.cleaned_data["allows_unknown"],
+                allows_unknown=target.cleaned_data["allows_unknown"], meant_for=target.meant_for(),
             )  # fmt: skip
         except ConfirmationRequired as error:
             target.add_error("confirm", error.detail)
@@ -179,6 +205,16 @@ class ComposePages:
         left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
         words = f"{form.entry.label} queued for {asked.command.target_count} devices.{left_out}"
         return self.done(request, words, self.route("change", asked.command.pk))
+
+    def reach_view(self, request):
+        """Say how many devices a saved search finds for the person now."""
+        _require(request.user)
+        text = request.GET.get("saved_search", "")
+        is_id = text.isascii() and text.isdecimal() and len(text) < 19
+        saved = SavedSearch.objects.visible_to(request.user).filter(pk=text).first() if is_id else None
+        if saved is None:
+            return HttpResponse(REACH_HELP)
+        return HttpResponse(escape(_reach_words(saved, request.user)))
 
     def compose_preview_view(self, request, slug):
         _require(request.user)
@@ -208,6 +244,17 @@ def _device(request) -> Device | None:
     if found is None:
         raise Http404("there is no such device")
     return found
+
+
+def _reach_words(saved: SavedSearch, user) -> str:
+    try:
+        found = devices_of(saved, user)
+    except BrokenSearch as error:
+        return f"{error.detail}."
+    number, enrolled = found.count(), found.enrolled().count()
+    words = "1 device now" if number == 1 else f"{number} devices now"
+    left = number - enrolled
+    return f"{words}, {left} of them not enrolled." if left else f"{words}. It is counted anew when you send."
 
 
 def _form(slug: str) -> EntryForm:

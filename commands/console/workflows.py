@@ -73,11 +73,11 @@ class StartForm(forms.Form):
 
     typed = forms.CharField(widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}))
 
-    def __init__(self, *args, definition: Definition, device: Device, **kwargs):
+    def __init__(self, *args, definition: Definition, expected: str, needs_typing: bool, **kwargs):
         super().__init__(*args, **kwargs)
-        self.expected = device.serial_number or device.udid or str(device.pk)
+        self.expected = expected
         self.fields["typed"].label = f"Type {self.expected} to confirm"
-        if not definition.loses_data:
+        if not needs_typing:
             del self.fields["typed"]
         for parameter in definition.parameters:
             self.fields[parameter.name] = _field(parameter)
@@ -88,6 +88,12 @@ class StartForm(forms.Form):
         if self.cleaned_data["typed"].strip().upper() != self.expected.upper():
             raise forms.ValidationError(f"This must be {self.expected}, exactly.")
         return self.expected
+
+    def explain(self, error: InvalidParameters) -> None:
+        """Say at each field what is wrong with it."""
+        for path, why in error.fields.items():
+            name = path.removeprefix("parameters.")
+            self.add_error(name if name in self.fields else None, f"{why[:1].upper()}{why[1:]}")
 
     def parameters(self) -> dict:
         """Return what was entered. The form is valid."""
@@ -189,7 +195,10 @@ class WorkflowAdmin(ReadOnlyAdmin):
             definition = definition_of(kind)
         except NotFound as error:
             raise Http404(error.detail) from error
-        form = StartForm(submitted(request)[0], definition=definition, device=device)
+        form = StartForm(
+            submitted(request)[0], definition=definition, needs_typing=definition.loses_data,
+            expected=device.serial_number or device.udid or str(device.pk),
+        )  # fmt: skip
         context = {"title": f"{definition.title}: {device}", "form": form, "button": "Start"}
         context |= {"back": f"/console/devices/device/{device.pk}/change/", "is_danger": definition.is_dangerous}
         context["warning"] = definition.refusal(device)
@@ -203,9 +212,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
                     request, f"{definition.title} started.", self.route("change", workflow.pk), reload=True
                 )
             except InvalidParameters as error:
-                for path, why in error.fields.items():
-                    name = path.removeprefix("parameters.")
-                    form.add_error(name if name in form.fields else None, f"{why[:1].upper()}{why[1:]}")
+                form.explain(error)
             except EspalierError as error:
                 form.add_error(None, error.detail)
         return self.dialog(request, "console/dialog_form.html", context)

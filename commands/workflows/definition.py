@@ -1,6 +1,6 @@
 """What a workflow is made of: parameters that people enter, steps, and what a step can come to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -139,8 +139,9 @@ REPEAT_STEP, START_ANEW, STOP = "repeat step", "start anew", "stop"
 
 @dataclass(frozen=True)
 class Definition:
-    """A kind of workflow. ``refusal`` says why it is of no use for a device, or nothing; ``end_title`` names the button
-    that ends what would go on for ever; before one that ``loses_data`` the serial number is typed.
+    """A kind of workflow. ``refusal`` says why it is of no use for a device, or nothing (``refusals`` for many devices,
+    by id, where that takes a statement); ``end_title`` names the button that ends what would go on for ever; before one
+    that ``loses_data`` the serial number is typed.
     """
 
     kind: str
@@ -155,6 +156,14 @@ class Definition:
     end_title: str = ""
     on_reenrollment: str = REPEAT_STEP
     check: Callable[[dict], dict[str, str]] = field(default=lambda values: {})
+    refusals: "Callable[[Sequence[Device]], dict[int, str]] | None" = None
+
+    def refusals_of(self, devices: "Sequence[Device]") -> dict[int, str]:
+        """Return why it is of no use for some of many devices, by id."""
+        if self.refusals is not None:
+            return self.refusals(devices)
+        said = {device.pk: self.refusal(device) for device in devices}
+        return {pk: why for pk, why in said.items() if why}
 
     def clean(self, raw: dict) -> dict:
         """Return the parameters; raise InvalidParameters naming each that is wrong, unknown ones too."""

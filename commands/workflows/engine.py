@@ -21,6 +21,8 @@ from mdm_project.errors import EspalierError, Unavailable
 BATCH = 200
 AFTER_A_FAULT = timedelta(minutes=10)
 WITHOUT_ENROLLMENT = timedelta(minutes=10)
+# In the memory of a workflow: that the governor's refusal was told, by its code.
+TOLD = "told"
 StepState = WorkflowStep.State
 
 
@@ -38,7 +40,7 @@ def advance(workflow_id: int) -> None:
     """Look at one workflow and move it as far as it goes; one that is over or in other hands is left alone."""
     with transaction.atomic():
         rows = Workflow.objects.select_for_update(skip_locked=True, of=("self",)).running()
-        workflow = rows.select_related("user").filter(pk=workflow_id).first()
+        workflow = rows.select_related("user", "batch").filter(pk=workflow_id).first()
         if workflow is None:
             return
         run = Run(workflow)
@@ -92,19 +94,35 @@ def _begin(run: Run, now: datetime) -> Outcome:
     row.state, row.begun_at = StepState.RUNNING, now
     row.deadline_at = row.deadline_at or now + run.step.timeout
     row.save(update_fields=["state", "begun_at", "deadline_at"])
+    memory = dict(run.memory)
     try:
         with transaction.atomic():
             begun = run.step.begin(run) or run.look()
     except Unavailable:
         raise
-    except (LimitReached, Stopped) as error:
-        return Again(error.detail, AFTER_A_FAULT)
     except EspalierError as error:
-        return Failed(error.detail) if error.status in (400, 404) else Again(error.detail, AFTER_A_FAULT, True)
+        # What the step wrote is undone, so what it remembers of that goes, too.
+        run.workflow.memory = memory
+        return _not_begun(run, error)
+    run.memory.pop(TOLD, None)
     if isinstance(begun, Wait) and not run.has_asked:
         # Nothing is under way that could be looked at: it is begun again.
         return Again(begun.why, begun.again_in)
     return begun
+
+
+def _not_begun(run: Run, error: EspalierError) -> Outcome:
+    if not isinstance(error, LimitReached | Stopped):
+        return Failed(error.detail) if error.status in (400, 404) else Again(error.detail, AFTER_A_FAULT, True)
+    if run.memory.get(TOLD) != error.code:
+        # Told here, once: what the governor itself told went with the step that it refused.
+        run.memory[TOLD] = error.code
+        words = f"{run.definition.title}: {run.step.title} refused: {error.detail}"
+        record_event(
+            "governor_refused", words, device=run.device, actor=run.workflow.actor, workflow_id=run.workflow.pk,
+            devices=1,
+        )  # fmt: skip
+    return Again(error.detail, AFTER_A_FAULT)
 
 
 def _apply(run: Run, outcome: Outcome) -> bool:

@@ -1,12 +1,47 @@
-"""A workflow on one device, and its steps."""
+"""A workflow on one device, its steps, and the batch of those that were started together."""
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from commands.workflows.querysets import WorkflowQuerySet
+from commands.workflows.querysets import WorkflowBatchQuerySet, WorkflowQuerySet
 from devices.models import Device, Enrollment
+
+
+class WorkflowBatch(models.Model):
+    """One decision to start a workflow on many devices, and whom it left out.
+
+    ``device_count`` is what the governor judges each of its workflows by; ``left_out`` is
+    ``[{"reason", "device_ids"}]``.
+    """
+
+    kind = models.CharField(max_length=40, help_text="name of its definition")
+    parameters_encrypted = models.BinaryField(editable=False, help_text="what was entered, as JSON")
+    origin = models.CharField(max_length=10)
+    actor = models.CharField(max_length=200, help_text="who started it, as text")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.TextField(blank=True)
+    device_count = models.PositiveIntegerField(default=0)
+    left_out = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = WorkflowBatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "workflow batches"
+        default_permissions = ()  # those of workflows
+
+    def __str__(self):
+        return f"{self.kind} on {self.device_count} devices"
+
+    @property
+    def parameters_context(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"workflow batch:{self.kind}:{self.created_at.isoformat()}"
 
 
 class Workflow(models.Model):
@@ -26,6 +61,10 @@ class Workflow(models.Model):
     enrollment = models.ForeignKey(
         Enrollment, null=True, on_delete=models.SET_NULL, related_name="+", help_text="the membership it works in now"
     )
+    batch = models.ForeignKey(
+        WorkflowBatch, null=True, blank=True, on_delete=models.SET_NULL, related_name="workflows",
+        help_text="of those started together on many devices",
+    )  # fmt: skip
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
     parameters_encrypted = models.BinaryField(editable=False, help_text="what was entered, as JSON")
     memory = models.JSONField(default=dict)

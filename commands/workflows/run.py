@@ -78,7 +78,9 @@ class Run:
         self._check_asker()
         title = self.definition.title
         reason = f"{title}: {self.workflow.reason}" if self.workflow.reason else title
-        asked = ask(request_type, payload or {}, self.channel(), actor=self.actor, reason=reason)
+        batch = self.workflow.batch
+        part_of = batch.device_count if batch else 1
+        asked = ask(request_type, payload or {}, self.channel(), actor=self.actor, reason=reason, part_of=part_of)
         if asked.held is not None:
             self.memory["held_action"] = asked.held.pk
         else:
@@ -128,6 +130,9 @@ def _held(run: Run) -> Outcome | None:
     if held_id is None:
         return None
     held = held_command(held_id)
+    if held is None:
+        del run.memory["held_action"]
+        return Failed("What the governor held is no longer kept; start anew if it is still wanted.")
     if held.is_over_without_command:
         del run.memory["held_action"]
         return Failed(held.words)

@@ -15,7 +15,7 @@ from commands.workflows.services import start_workflow
 from devices.attributes import define_attribute
 from devices.escrow import keep_secret
 from devices.groups import create_group
-from devices.models import Device, Event, Identity, RejectedMessage, Tag
+from devices.models import Device, Event, Identity, RejectedMessage, SavedSearch, Tag
 from devices.notes import add_note
 from devices.timeline import SYSTEM
 from mdm_project import tokens
@@ -36,6 +36,13 @@ TABLE = [
     ("search", (), "GET", (SIGN_IN, YES, YES, YES, YES)),
     ("devices_device_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_search_add", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_search_add", (), "POST", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_search_open", ("search",), "GET", (SIGN_IN, NO, DONE, DONE, DONE)),
+    ("devices_device_search_edit", ("search",), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("devices_device_search_edit", ("search",), "POST", (SIGN_IN, NO, DONE, DONE, YES)),
+    ("devices_device_search_delete", ("search",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("devices_device_search_delete", ("search",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("devices_device_change", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_live", ("device",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_add", (), "GET", (SIGN_IN, NO, NO, NO, NO)),
@@ -64,6 +71,7 @@ TABLE = [
     ("commands_command_choose", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose", ("=device-restart",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
+    ("commands_command_reach", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_preview", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_part", ("=settings",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_upload", ("=settings",), "POST", (SIGN_IN, NO, NO, YES, YES)),
@@ -245,6 +253,7 @@ def make_rows() -> dict:
         "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
         "authority": identity.authority_id, "rejected": rejected.pk, "request": request.pk, "token": token.pk,
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
+        "search": SavedSearch.objects.create(name="Shared", search="a", is_shared=True).pk,
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
         "secret": keep_secret(channel.device_id, "lock_pin", b"123456").pk,

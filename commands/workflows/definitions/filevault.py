@@ -6,6 +6,7 @@ profile but SecurityInfo: encryption on, and a recovery key that our certificate
 Apple: developer.apple.com/documentation/devicemanagement/fderecoverykeyescrow
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from commands.workflows.definition import Again, Definition, Done, Outcome, Parameter, Step, Wait
@@ -22,10 +23,16 @@ def _refusal(device: Device) -> str:
 
 
 def _rotation_refusal(device: Device) -> str:
-    if _refusal(device):
-        return _refusal(device)
-    has_key = EscrowedSecret.objects.filter(device=device, kind=RECOVERY_KEY, is_current=True).exists()
-    return "" if has_key else "No recovery key of this Mac is escrowed, so there is none to exchange."
+    return _rotation_refusals([device]).get(device.pk, "")
+
+
+def _rotation_refusals(devices: Sequence[Device]) -> dict[int, str]:
+    ids = [device.pk for device in devices]
+    keys = EscrowedSecret.objects.filter(device__in=ids, kind=RECOVERY_KEY, is_current=True)
+    having = set(keys.order_by().values_list("device_id", flat=True))
+    missing = "No recovery key of this Mac is escrowed, so there is none to exchange."
+    said = {device.pk: _refusal(device) or ("" if device.pk in having else missing) for device in devices}
+    return {pk: why for pk, why in said.items() if why}
 
 
 def _key_since(device: Device, moment: datetime | None = None) -> bool:
@@ -106,5 +113,6 @@ ROTATE = Definition(
     tells="Exchanges the FileVault recovery key for a new one and escrows it",
     icon="key",
     refusal=_rotation_refusal,
+    refusals=_rotation_refusals,
     steps=(Step("rotate", "Exchange the key", _rotate, _look_for_new_key),),
 )

@@ -1,0 +1,163 @@
+"""The console's pages of workflows on many devices: choosing and starting one from the list of devices, how it goes."""
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from commands.console.workflows import MAY_START, StartForm
+from commands.overview import Share
+from commands.workflows.batches import cancel_batch, plan_batch, start_batch
+from commands.workflows.definition import InvalidParameters
+from commands.workflows.definitions import definition_of, definitions
+from commands.workflows.models import Workflow, WorkflowBatch
+from commands.workflows.overview import TONES, batch_overview
+from devices.console.forms import ReasonForm
+from devices.models import Device
+from devices.timeline import Actor
+from mdm_project.console import ReadOnlyAdmin, submitted
+from mdm_project.errors import EspalierError
+from mdm_project.templatetags.console import age
+
+EXAMPLES = 12
+
+
+class BulkWorkflows:
+    """Mixin of the device admin: starting a workflow on the chosen devices."""
+
+    @admin.action(description="Start a workflow…")
+    def start_workflow(self, request, queryset):
+        """Let staff pick a workflow, fill in its form, and confirm it for all chosen devices."""
+        if not (request.user.has_perm(MAY_START) and request.user.has_perm("commands.add_command")):
+            raise PermissionDenied
+        chosen = Device.objects.visible_to(request.user).filter(pk__in=queryset.order_by().values("pk"))
+        devices, kind = chosen.enrolled(), request.POST.get("workflow", "")
+        context = {
+            "number": chosen.count(), "enrolled": devices.count(),
+            "some": list(chosen.order_by("name", "id")[:EXAMPLES]),
+            "ids": request.POST.getlist(ACTION_CHECKBOX_NAME), "checkbox_name": ACTION_CHECKBOX_NAME,
+            "select_across": request.POST.get("select_across", "0"),
+            "back": f"{request.path}?{request.GET.urlencode()}",
+        }  # fmt: skip
+        if kind not in definitions():
+            return self._choose_workflow(request, devices, context)
+        plan = plan_batch(kind, devices)
+        number, definition = len(plan.devices), plan.definition
+        is_confirmed = "confirmed" in request.POST
+        form = StartForm(
+            request.POST if is_confirmed else None, definition=definition, expected=str(number),
+            needs_typing=definition.is_dangerous,
+        )  # fmt: skip
+        if is_confirmed and form.is_valid():
+            batch = _start(form, kind, devices, number, request)
+            if batch is not None:
+                messages.success(request, f"{definition.title} started on {_devices(batch.device_count)}.")
+                return HttpResponseRedirect(reverse("admin:commands_workflowbatch_change", args=[batch.pk]))
+        context |= {"title": definition.title, "definition": definition, "form": form, "left_out": plan.words}
+        return self.page(request, "console/workflow/bulk_form.html", context | {"fit": number})
+
+    def _choose_workflow(self, request, devices, context: dict):
+        plans = [plan_batch(kind, devices) for kind in definitions()]
+        choices = [(plan.definition, len(plan.devices), plan.words) for plan in plans]
+        context |= {"title": "Start a workflow", "choices": choices}
+        return self.page(request, "console/workflow/bulk_choose.html", context)
+
+
+def _start(form: StartForm, kind: str, devices, number: int, request) -> WorkflowBatch | None:
+    """Start what a valid form says; on refusal put the reasons into the form and return None."""
+    try:
+        return start_batch(
+            kind, devices, form.parameters(), actor=Actor.staff(request.user), reason=form.cleaned_data["reason"],
+            confirmed=number,
+        )  # fmt: skip
+    except InvalidParameters as error:
+        form.explain(error)
+    except EspalierError as error:
+        form.add_error(None, error.detail)
+    return None
+
+
+def _devices(number: int) -> str:
+    return "1 device" if number == 1 else f"{number:,} devices"
+
+
+@admin.register(WorkflowBatch)
+class WorkflowBatchAdmin(ReadOnlyAdmin):
+    list_display = ("kind_column", "count_column", "actor", "reason", "created_column")
+    list_display_links = None
+    list_filter = ("kind",)
+    search_fields = ("actor", "reason")
+    search_help_text = "Who, reason"
+    ordering = ("-id",)
+    empty_title = "No workflow was started on many devices yet"
+    empty_text = "Choose devices in their list, or open a group, and pick “Start a workflow…”."
+
+    def has_module_permission(self, request):
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request, obj=None):
+        return request.user.has_perm("commands.view_workflow")
+
+    def get_queryset(self, request):
+        return WorkflowBatch.objects.visible_to(request.user).defer("parameters_encrypted")
+
+    def get_urls(self):
+        return [self.view_path("<int:pk>/cancel/", self.cancel_view, "cancel"), *super().get_urls()]
+
+    @display(description="Workflow", ordering="kind")
+    def kind_column(self, batch):
+        address = self.route("change", batch.pk)
+        return format_html('<a class="e-link" href="{}">{}</a>', address, definition_of(batch.kind).title)
+
+    @display(description="Devices", ordering="device_count")
+    def count_column(self, batch):
+        return f"{batch.device_count:,}"
+
+    @display(description="Started", ordering="-id")
+    def created_column(self, batch):
+        return age(batch.created_at)
+
+    def _batch(self, request, pk) -> WorkflowBatch:
+        if not str(pk).isdecimal():
+            raise Http404("there is no such batch")
+        return get_object_or_404(self.get_queryset(request), pk=pk)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """Show how a workflow stands on many devices: shares, causes, who was left out."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        batch = self._batch(request, object_id)
+        overview = batch_overview(batch, request.user)
+        total = overview["total"] or 1
+        words = dict(Workflow.State.choices)
+        shares = [
+            Share(words[state].lower(), tone, number, round(100 * number / total, 2))
+            for state, tone in TONES
+            if (number := overview["counts"][state])
+        ]
+        context = {
+            **overview, "title": definition_of(batch.kind).title, "batch": batch, "shares": shares,
+            "definition": definition_of(batch.kind), "is_moving": overview["counts"]["running"],
+            "may_change": request.user.has_perm("commands.change_workflow"),
+        }  # fmt: skip
+        return self.page(request, "console/workflow/batch.html", context)
+
+    def cancel_view(self, request, pk):
+        """Cancel what still runs of a batch."""
+        if not request.user.has_perm("commands.change_workflow"):
+            raise PermissionDenied
+        batch, address = self._batch(request, pk), self.route("change", pk)
+        form = ReasonForm(submitted(request)[0])
+        if request.method == "POST" and form.is_valid():
+            number = cancel_batch(
+                batch, request.user, actor=Actor.staff(request.user), reason=form.cleaned_data["reason"]
+            )
+            return self.done(request, f"Cancelled on {_devices(number)}.", address, reload=True)
+        number = Workflow.objects.visible_to(request.user).running().filter(batch=batch).count()
+        context = {"title": f"Cancel on {_devices(number)}", "form": form, "button": "Cancel", "back": address}
+        context |= {"warning": "What a device has done stays done: Lost Mode stays on, for example.", "is_danger": True}
+        return self.dialog(request, "console/dialog_form.html", context)

@@ -1,0 +1,61 @@
+"""What the page and the API of a batch show: shares of its states, why some failed and what the others wait for."""
+
+from collections import defaultdict
+
+from django.db.models import Count, Window
+from django.db.models.functions import RowNumber
+
+from commands.causes import cause_of
+from commands.workflows.models import Workflow, WorkflowBatch
+from devices.models import Device
+
+EXAMPLES = 5
+# Of notes that differ from device to device, no more than this are looked at for examples.
+MAX_ROWS = 1000
+BEING_BEGUN = "a worker begins it soon"
+TONES = (("done", "ok"), ("failed", "bad"), ("running", "wait"), ("cancelled", "gone"))
+
+
+def notes_by_cause(workflows) -> list[dict]:
+    """Return ``[{"cause", "count", "workflows"}]`` of some workflows by their notes, most first, with some of each.
+
+    Two statements, whatever their number.
+    """
+    counts: dict[str, int] = defaultdict(int)
+    rows = workflows.order_by()
+    for note, number in rows.values_list("note").annotate(number=Count("id")):
+        counts[cause_of(note or BEING_BEGUN)] += number
+    place = Window(RowNumber(), partition_by="note", order_by="id")
+    some = rows.annotate(place=place).filter(place__lte=EXAMPLES).select_related("device").defer("parameters_encrypted")
+    examples: dict[str, list[Workflow]] = defaultdict(list)
+    for row in some.order_by("id")[:MAX_ROWS]:
+        shown = examples[cause_of(row.note or BEING_BEGUN)]
+        if len(shown) < EXAMPLES:
+            shown.append(row)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"cause": cause, "count": number, "workflows": examples[cause]} for cause, number in ordered]
+
+
+def left_out(batch: WorkflowBatch, user) -> list[dict]:
+    """Return ``[{"reason", "count", "devices"}]`` of those who could not take it, as far as a person may see them."""
+    visible, groups = Device.objects.visible_to(user), []
+    for group in batch.left_out:
+        devices = visible.filter(pk__in=group["device_ids"])
+        number = devices.count()
+        if number:
+            some = list(devices.order_by("id")[:EXAMPLES])
+            groups.append({"reason": group["reason"], "count": number, "devices": some})
+    return groups
+
+
+def batch_overview(batch: WorkflowBatch, user) -> dict:
+    """Return counts by state, failed and running by cause, and who was left out, of the devices a person may see."""
+    workflows = Workflow.objects.visible_to(user).filter(batch=batch)
+    counts = workflows.counts()
+    return {
+        "counts": counts,
+        "total": sum(counts.values()),
+        "failures": notes_by_cause(workflows.filter(state="failed")) if counts["failed"] else [],
+        "waiting": notes_by_cause(workflows.running()) if counts["running"] else [],
+        "left_out": left_out(batch, user),
+    }
