@@ -18,14 +18,31 @@ from unfold.widgets import (
 from devices.models import Device
 from mdm_project import plist
 from mdm_project.errors import EspalierError
+from profiles.console.raw_text import without_secrets
 
 MAX_PROFILE_BYTES = 10 * 1024 * 1024
 # Commands after which data is gone; however they are asked for, the serial number is typed first.
 ERASING = ("EraseDevice",)
 
 
-def _text(label: str, *, required=False, help_text="", max_length=None, **attrs) -> forms.CharField:
-    widget = UnfoldAdminTextInputWidget(attrs=attrs)
+class SecretInput(UnfoldAdminTextInputWidget):
+    """A text that does not come back to the page: after an error it has to be typed again."""
+
+    def get_context(self, name, value, attrs):
+        return super().get_context(name, None, {**attrs, "placeholder": "type it again"} if value else attrs)
+
+
+class KeysInput(UnfoldAdminTextareaWidget):
+    """A payload as text; after an error it comes back without its secrets."""
+
+    def format_value(self, value):
+        return without_secrets(value) if isinstance(value, str) else value
+
+
+def _text(
+    label: str, *, required=False, help_text="", max_length=None, widget=UnfoldAdminTextInputWidget, **attrs
+) -> forms.CharField:
+    widget = widget(attrs=attrs)
     return forms.CharField(
         label=label, required=required, help_text=help_text, max_length=max_length, widget=widget, strip=True
     )
@@ -157,6 +174,8 @@ class DeviceLock(CommandForm):
     pin = _text(
         "PIN",
         help_text="Macs only: six digits. Left empty, one is made up; it is kept among the secrets either way.",
+        widget=SecretInput,
+        autocomplete="off",
         inputmode="numeric",
     )
 
@@ -232,6 +251,8 @@ class EraseDevice(CommandForm):
     pin = _text(
         "PIN",
         help_text="Macs only: six digits. Left empty, one is made up; it is kept among the secrets either way.",
+        widget=SecretInput,
+        autocomplete="off",
         inputmode="numeric",
     )
 
@@ -261,7 +282,7 @@ class AnyCommand(CommandForm):
         label="Payload",
         required=False,
         help_text='The keys beside RequestType, as JSON ({"Queries": ["OSVersion"]}) or as a property list.',
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false", "class": "e-mono"}),
+        widget=KeysInput(attrs={"rows": 8, "spellcheck": "false", "class": "e-mono"}),
     )
     typed = _text(
         "", help_text="Only for what is destructive: erasing, and for many devices also locking.", autocomplete="off"

@@ -5,8 +5,10 @@ where people and programs ask (commands.asking); a RequestType that it does not 
 """
 
 import re
+from collections.abc import Iterator
 
 from commands.meanings import meaning_of
+from devices.redaction import REDACTED
 from mdm_project.errors import BadRequest
 from mdm_project.plist import dumps
 from profiles import catalogue
@@ -48,8 +50,19 @@ def check_command(request_type: str, payload: dict, *, allows_unknown: bool = Fa
     fields = _schema_errors(request_type, payload, meaning.filled_keys, allows_unknown)
     if not fields:
         fields = {f"payload.{path}": why for path, why in meaning.check(payload).items()}
+    if not fields:
+        fields = {f"payload.{path}": "stands for something hidden: type it again" for path in _placeholders(payload)}
     if fields:
         raise InvalidCommand(f"this {request_type} command cannot be sent", fields=fields)
+
+
+def _placeholders(value, path: str = "") -> Iterator[str]:
+    """Yield the key paths of what our own pages show in the place of secrets: it must never reach a device."""
+    if value == REDACTED:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _placeholders(item, f"{path}.{key}" if path else str(key))
 
 
 def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], allows_unknown: bool) -> dict[str, str]:

@@ -23,7 +23,7 @@ from devices.models import Channel, Device, Group, SavedSearch
 from devices.saved_searches import BrokenSearch, devices_of
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
-from profiles import catalogue
+from profiles import catalogue, help_texts
 from profiles.catalogue import UnknownEntry
 from profiles.console.badges import badges_of, systems_of
 from profiles.console.entry_pages import panel_of, part_answer, preview_answer, read_form, said, upload_answer
@@ -280,14 +280,15 @@ def _refusal(request_type: str, device: Device | None) -> str:
 
 
 def _choices(device: Device | None) -> list[tuple[str, str, list]]:
-    """Return (purpose, icon, [(entry, systems, refusal, is deprecated)]), what the device cannot take last."""
+    """Return (purpose, icon, [(entry, systems, refusal, is deprecated, what for)]); refused ones last."""
     candidates = candidates_of(Channel.objects.filter(device=device).reachable()) if device else []
     entries = []
     for entry in catalogue.commands():
         reasons = [refusal_of(entry.type, candidate) for candidate in candidates]
         refusal = reasons[0] if reasons and all(reasons) else ""
         is_old = any(badge.is_deprecation for badge in badges_of(entry.support))
-        entries.append((entry, ", ".join(systems_of(entry.support)), refusal, is_old))
+        about = help_texts.about(entry.slug, entry.kind)
+        entries.append((entry, ", ".join(systems_of(entry.support)), refusal, is_old, about))
     found: dict[str, list] = {title: [] for title, _icon, _beginnings in PURPOSES}
     for each in sorted(entries, key=lambda each: (bool(each[2]), each[0].label.lower())):
         found[_purpose(each[0].slug)].append(each)

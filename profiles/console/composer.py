@@ -20,6 +20,7 @@ from profiles.console.values import (
     IDENTITY,
     Invalid,
     form_tree,
+    hidden,
     masked_values,
     resolved,
 )
@@ -106,7 +107,8 @@ class PayloadForm(KeysForm):
     @property
     def builder(self) -> Builder:
         slug = self.entry.slug if self.entry else ""
-        return Builder(help_texts.helps(slug), help_texts.values(slug), pickers_for(payloads_of(self.draft), slug))
+        pickers = pickers_for(payloads_of(self.draft), slug)
+        return Builder(help_texts.helps(slug), help_texts.values(slug), pickers, self.kept)
 
     # The form
 
@@ -162,7 +164,7 @@ class PayloadForm(KeysForm):
         """Return the payload as a property list to look at, secrets and data by words."""
         identity = {name: value for name, value in self.payload.items() if name in IDENTITY}
         tree = {name: value for name, value in self.tree.items() if name}
-        return raw_text.preview(identity | masked_values(tree), line_of)
+        return raw_text.preview(identity | hidden(masked_values(tree)), line_of)
 
 
 def form_of(profile: Profile, uuid: str, user) -> PayloadForm | None:

@@ -15,7 +15,7 @@ from mdm_project import plist
 from mdm_project.console import ConsoleAdmin
 from mdm_project.errors import EspalierError
 from mdm_project.templatetags.console import age
-from profiles import catalogue
+from profiles import catalogue, help_texts
 from profiles.catalogue import UnknownEntry
 from profiles.console.badges import systems_of
 from profiles.console.entry_pages import (
@@ -86,7 +86,10 @@ class DeclarationAdmin(ConsoleAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         if not request.GET.get("type"):
-            entries = [(entry, ", ".join(systems_of(entry.support)), "", False) for entry in catalogue.declarations()]
+            entries = [
+                (entry, ", ".join(systems_of(entry.support)), "", False, help_texts.about(entry.slug, entry.kind))
+                for entry in catalogue.declarations()
+            ]
             context = {"title": "New declaration", "groups": by_purpose(entries, lambda each: each[0].label.lower())}
             context |= {"about": "every declaration of Apple's schema", "compose_url": self.route("add")}
             context["placeholder"] = "passcode, software update, com.apple…"

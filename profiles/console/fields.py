@@ -8,14 +8,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from devices.redaction import REDACTED, redact
+from devices.redaction import REDACTED
 from profiles.catalogue.keys import Key, Role, Type
 from profiles.console import raw_text
 from profiles.console.badges import Badge, badges_of
 from profiles.console.data_words import DataWords, words_of
 from profiles.console.pointers import FREE, VARIANT, anchor_of, below, free_key
 from profiles.console.references import makes_up_uuid
-from profiles.console.values import MISSING, BadName, Invalid, Kept, Names, Uploaded, digest_of, masked_values, resolved
+from profiles.console.values import (
+    MISSING,
+    BadName,
+    Invalid,
+    Kept,
+    Names,
+    Uploaded,
+    digest_of,
+    hidden,
+    masked_values,
+    resolved,
+)
 
 
 @dataclass
@@ -51,6 +62,7 @@ class Field:
     token: str = ""
     note: str = ""
     is_secret: bool = False
+    is_to_retype: bool = False
     is_empty_value: bool = False
     takes_free_keys: bool = False
     name_error: str = ""
@@ -104,12 +116,14 @@ class Field:
 class Builder:
     """Makes fields. ``helps`` gives our words by key path, ``values`` those on single values of a key.
 
-    ``pickers`` gives the choices of a key that refers to another payload.
+    ``pickers`` gives the choices of a key that refers to another payload. Where the values were just submitted,
+    ``kept`` are the digests of what is stored; secrets that are none of them are asked for again and not sent back.
     """
 
     helps: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     pickers: Callable[[Key, Key | None], list[tuple[str, str]] | None] = lambda key, outer: None
+    kept: frozenset[str] | None = None
 
     # The names that lead to each field, for the digests of what is stored there.
     _names: dict[str, Names] = field(default_factory=dict)
@@ -141,6 +155,8 @@ class Builder:
 
     def free(self, key: Key | None, name: str, value, pointer: str, token: str) -> Field:
         made = self.value(key, value, pointer) if key else self.raw(value, pointer)
+        if made.kind == "raw":
+            self._ask_again(made, str(name))
         made.name, made.token = str(name), token
         made.name_error = name.message if isinstance(name, BadName) else ""
         made.note = made.note or ("" if key else "not in Apple's schema")
@@ -207,12 +223,23 @@ class Builder:
             made.token = value.token
         elif value is not MISSING:
             made.value, made.is_empty_value = _shown(value), value == ""
-        made.is_secret = made.is_secret or redact({key.name: "x"}) == {key.name: REDACTED}
+        made.is_secret = made.is_secret or raw_text.is_secret_name(key.name)
+        self._ask_again(made, key.name)
         made.raw_kind = "integer" if key.type is Type.REAL and type(value) is int else ""
         choices = self._choices(key, outer)
         if choices is not None and made.kind in ("text", "number") and not made.stored:
             _offer(made, choices, key)
         return made
+
+    def _ask_again(self, made: Field, name: str) -> None:
+        """Take a secret that was just typed out of its field, which says that it has to be typed again."""
+        if self.kept is None or not made.is_set or made.kind == "data" or not raw_text.is_secret_name(name):
+            return
+        digest = made.stored.partition(".")[0]
+        if digest in self.kept:
+            made.value = REDACTED if made.kind == "raw" else made.value
+        else:
+            made.value, made.is_to_retype, made.is_secret = "", not made.is_empty_value, True
 
     def _choices(self, key: Key, outer: Key | None) -> list[tuple[str, str]] | None:
         if key.allowed and key.is_closed:
@@ -226,11 +253,13 @@ class Builder:
         made = Field(pointer, "raw", is_set=value is not MISSING)
         if isinstance(value, Invalid):
             made.value, made.error, made.raw_kind = value.text, value.message, value.kind
+            if self.kept is not None:
+                made.value = raw_text.without_secrets(value.text)
             return made
         if value is MISSING:
             return made
         made.stored = digest_of(resolved(value), self._names.get(pointer, ()))
-        shown = masked_values(value)
+        shown = masked_values(value) if self.kept is None else hidden(masked_values(value))
         made.raw_kind, made.value = _as_text(shown)
         return made
 

@@ -7,15 +7,24 @@ Apple's schema says which fields there are (profiles.console.fields) and reading
 from dataclasses import dataclass, field
 
 from mdm_project import plist
-from profiles import catalogue
-from profiles.catalogue import Entry, Key, Problem
+from profiles import catalogue, help_texts
+from profiles.catalogue import Entry, Key, Kind, Problem
 from profiles.console import raw_text, uploads
 from profiles.console.badges import Badge, badges_of, systems_of
 from profiles.console.data_words import line_of
 from profiles.console.fields import Builder, Field
 from profiles.console.pointers import FREE, anchor_of, below, free_key, key_at, new_token
 from profiles.console.reading import Path, Reader
-from profiles.console.values import MISSING, BadName, Invalid, form_tree, masked_values, resolved, values_by_digest
+from profiles.console.values import (
+    MISSING,
+    BadName,
+    Invalid,
+    form_tree,
+    hidden,
+    masked_values,
+    resolved,
+    values_by_digest,
+)
 
 
 @dataclass
@@ -45,13 +54,17 @@ class Shown:
 
 
 class KeysForm:
-    """Base of forms over keys: has ``entry``, ``keys``, ``builder``, ``tree`` (the values) and ``places``."""
+    """Base of forms over keys: has ``entry``, ``keys``, ``builder``, ``tree`` (the values) and ``places``.
+
+    ``kept`` are the digests of what is stored, once values were submitted; other secrets are not shown.
+    """
 
     entry: Entry | None
     keys: tuple[Key, ...]
     builder: Builder
     tree: dict
     places: dict[Path, str]
+    kept: frozenset[str] | None = None
 
     def _free_section(self, builder: Builder) -> Section:
         free = builder.free_fields(self.keys, self.tree)
@@ -66,7 +79,9 @@ class KeysForm:
         for name, file in request.FILES.items():
             if name.startswith("f:"):
                 data[f"u:{name[2:]}"] = uploads.keep(request.user, file.read())
-        reader = Reader(data, values_by_digest(stored), lambda token: uploads.fetch(request.user, token))
+        kept = values_by_digest(stored)
+        reader = Reader(data, kept, lambda token: uploads.fetch(request.user, token))
+        self.kept = frozenset(kept)
         self.tree = reader.payload(self.keys, is_custom)
         self.places = reader.places
 
@@ -95,7 +110,7 @@ class KeysForm:
         if pointer and key is None:
             return None
         if key is not None and key.type == "array":
-            return self.builder.item(key, MISSING, pointer, new_token(variant=variant))
+            return self.builder.item(key, _start_of(key, variant), pointer, new_token(variant=variant))
         keys = key.children if key is not None else self.keys
         token = new_token(FREE)
         return self.builder.free(free_key(keys), "", MISSING, below(pointer, token), token)
@@ -129,7 +144,19 @@ class EntryForm(KeysForm):
 
     @property
     def builder(self) -> Builder:
-        return Builder()
+        return Builder(help_texts.helps(self.entry.slug, self.entry.kind), kept=self.kept)
+
+    @property
+    def about(self) -> str:
+        return help_texts.about(self.entry.slug, self.entry.kind)
+
+    @property
+    def warning(self) -> str:
+        return help_texts.warning(self.entry.slug) if self.entry.kind is Kind.COMMAND else ""
+
+    @property
+    def replaced_by(self) -> str:
+        return help_texts.replaced_by(self.entry.slug) if self.entry.kind is Kind.COMMAND else ""
 
     @property
     def badges(self) -> list[Badge]:
@@ -165,7 +192,13 @@ class EntryForm(KeysForm):
 
     def preview(self) -> str:
         """Return the values as a property list to look at, secrets and data by words."""
-        return raw_text.preview(masked_values(self.tree), line_of)
+        return raw_text.preview(hidden(masked_values(self.tree)), line_of)
+
+
+def _start_of(array: Key, variant: str):
+    """Return what a new item of an array holds: the name of its sort, where there are several."""
+    chosen = next((each for each in array.variants if each.name == variant), None)
+    return {array.discriminator: chosen.variant_value} if chosen is not None else MISSING
 
 
 def _errors(value, path: Path):

@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from devices.redaction import REDACTED, redact
 from mdm_project import plist
 
 _BODY = re.compile(r"<plist[^>]*>\n?(.*)</plist>", re.DOTALL)
+# A key and what stands after it, up to the next tag; in XML that may be broken.
+_PAIR = re.compile(r"(<key>\s*([^<>]{0,200}?)\s*</key>\s*<[a-z]{1,10}>)[^<]*")
+_JSON_PAIR = re.compile(r'("([^"\\]{1,200})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,{}\[\]"]+)')
 _MARK = "\ue000"
 _MARKED = re.compile(rf"<string>{_MARK}(.*?){_MARK}</string>", re.DOTALL)
 
@@ -17,6 +21,16 @@ _MARKED = re.compile(rf"<string>{_MARK}(.*?){_MARK}</string>", re.DOTALL)
 def to_text(value) -> str:
     """Return a value as the inside of an XML property list."""
     return _BODY.search(plist.dumps(value).decode())[1].strip()
+
+
+def without_secrets(text: str) -> str:
+    """Return XML or JSON as it was typed, with REDACTED for the texts of keys that are secret by their names."""
+    text = _PAIR.sub(lambda found: f"{found[1]}{REDACTED}" if is_secret_name(found[2]) else found[0], text)
+    return _JSON_PAIR.sub(lambda found: f'{found[1]}"{REDACTED}"' if is_secret_name(found[2]) else found[0], text)
+
+
+def is_secret_name(name: str) -> bool:
+    return redact({name: "x"}) == {name: REDACTED}
 
 
 def from_text(text: str):

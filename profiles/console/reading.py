@@ -7,6 +7,7 @@ A field's name is a letter and a JSON pointer (see pointers):
     i:  token of an item, in order            f:  a file
     n:  name of a free key                    y:  kind of a value that Apple's schema does not fix
     t:  stored number has another type        r:  digest of the stored value behind a piece of XML
+    x:  a secret was typed and has to be typed again
 
 Every field that is empty is a key that is not set. What cannot be read becomes Invalid, with the reason.
 """
@@ -29,6 +30,8 @@ from profiles.masking import restore
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _WIDEST = (-(2**63), 2**64 - 1)
 _LOST = "Meanwhile the stored value was changed: enter it again."
+_HIDDEN = "What was hidden here is no longer known: enter it again."
+_RETYPE = "Type it again: secrets are not shown twice."
 
 Path = tuple[str | int, ...]
 
@@ -87,6 +90,8 @@ class Reader:
             return _READ[key.type](text, self._text("t", pointer))
         if self._text("k", pointer):
             return self._stored(pointer, path)
+        if self._text("x", pointer):
+            return Invalid("", _RETYPE)
         return "" if self._text("e", pointer) else MISSING
 
     def _stored(self, pointer: str, path: Path):
@@ -141,6 +146,8 @@ class Reader:
     def _raw(self, pointer: str, path: Path):
         """Read a value of a kind that was chosen."""
         kind, text = self._text("y", pointer), self._text("v", pointer)
+        if not text and kind and self._text("x", pointer):
+            return Invalid("", _RETYPE, kind)
         if not kind:
             return MISSING if not text else Invalid(text, "choose what kind of value this is", kind)
         read = _RAW.get(kind)
@@ -150,7 +157,7 @@ class Reader:
         if REDACTED not in text:
             return value
         stored = self._kept_at(path, self._text("r", pointer))
-        return Invalid(text, _LOST, kind) if stored is MISSING else self._restored(value, stored, text, kind)
+        return Invalid(text, _HIDDEN, kind) if stored is MISSING else self._restored(value, stored, text, kind)
 
     @staticmethod
     def _restored(value, stored, text: str, kind: str):

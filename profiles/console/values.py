@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from django.utils.crypto import salted_hmac
 
-from devices.redaction import REDACTED
+from devices.redaction import REDACTED, redact
 from mdm_project import plist
+from profiles.console.raw_text import without_secrets
 from profiles.masking import mask
 
 MISSING = object()
@@ -116,6 +117,19 @@ def resolved(tree):
     return tree.value if isinstance(tree, Kept | Uploaded) else tree
 
 
+def hidden(value):
+    """Return plist values with REDACTED for texts and numbers that are secret by their names; data stays."""
+    return _hidden(value, redact(value))
+
+
+def _hidden(value, seen):
+    if isinstance(value, dict):
+        return {name: _hidden(item, seen[name]) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(item, other) for item, other in zip(value, seen, strict=True)]
+    return value if isinstance(value, bytes) else seen
+
+
 def masked_values(tree):
     """Return the tree as plist values with REDACTED for secrets."""
     if isinstance(tree, dict):
@@ -125,5 +139,5 @@ def masked_values(tree):
     if isinstance(tree, Kept):
         return REDACTED if tree.is_secret else tree.value
     if isinstance(tree, Invalid):
-        return tree.text
+        return without_secrets(tree.text)
     return tree.value if isinstance(tree, Uploaded) else tree

@@ -1,11 +1,24 @@
-"""Our own words on the payloads and keys that are used most, for the forms of the composer.
+"""Our own words on payloads that are used most, on every command and on declarations, for the forms of the composer.
 
 By slug of the catalogue and key path; ``*.Name`` stands for keys of that name at any depth, "" for the payload itself.
 What is not here goes by its label, which is made from its name.
 """
 
-from profiles.help_texts import accounts, apps, network, restrictions, security
+from profiles.catalogue import Kind
+from profiles.help_texts import (
+    accounts,
+    apps,
+    command_warnings,
+    content_commands,
+    declarations,
+    device_commands,
+    network,
+    restrictions,
+    security,
+)
 
+COMMANDS: dict[str, dict[str, str]] = device_commands.TEXTS | content_commands.TEXTS
+DECLARATIONS: dict[str, dict[str, str]] = declarations.TEXTS
 TEXTS: dict[str, dict[str, str]] = network.TEXTS | security.TEXTS | accounts.TEXTS | apps.TEXTS | restrictions.TEXTS
 
 # How long lists of keys are divided: heading and what the names of its keys look like, in order.
@@ -32,14 +45,27 @@ TOPICS: dict[str, list[tuple[str, str]]] = {
 }  # fmt: skip
 
 
-def about(slug: str) -> str:
-    """Return what a payload is for, "" where we have not written it."""
-    return TEXTS.get(slug, {}).get("", "")
+_TEXTS_OF = {Kind.PAYLOAD: TEXTS, Kind.COMMAND: COMMANDS, Kind.DECLARATION: DECLARATIONS}
 
 
-def helps(slug: str) -> dict[str, str]:
-    """Return our words on a payload's keys, by key path."""
-    return TEXTS.get(slug, {})
+def about(slug: str, kind: Kind = Kind.PAYLOAD) -> str:
+    """Return what a payload, a command or a declaration is for, "" where we have not written it."""
+    return helps(slug, kind).get("", "")
+
+
+def helps(slug: str, kind: Kind = Kind.PAYLOAD) -> dict[str, str]:
+    """Return our words on the keys of an entry, by key path."""
+    return _TEXTS_OF.get(kind, {}).get(slug, {})
+
+
+def warning(slug: str) -> str:
+    """Return what a command loses or what cannot be undone, "" where there is nothing to warn of."""
+    return command_warnings.WARNINGS.get(slug, "")
+
+
+def replaced_by(slug: str) -> str:
+    """Return what has taken the place of a deprecated command, "" where nothing has."""
+    return command_warnings.REPLACED.get(slug, "")
 
 
 def values(slug: str) -> dict[str, dict[str, str]]:

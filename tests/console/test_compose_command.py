@@ -104,3 +104,24 @@ def test_keys_that_are_filled_in_are_not_asked_for(console):
 @pytest.mark.parametrize("query", ["?device=0", "?device=999999", "?device=x"])
 def test_a_device_that_is_not_there_is_not_found(console, query):
     assert console.get(CHOOSE + query).status_code == 404
+
+
+def test_the_list_says_what_each_command_does_and_the_form_what_it_loses(console):
+    chosen = text_of(console.get(CHOOSE))
+    assert "Locks the screen at once." in chosen
+    assert chosen.count("deprecated") == 5
+    form = text_of(console.get(address_of("device-erase")))
+    assert "cannot be undone" in form
+    assert "Keep eSIMs" in form
+
+
+@pytest.mark.parametrize("slug", ["system-update-schedule", "system-update-scan", "system-update-status"])
+def test_a_command_that_declarations_have_replaced_says_so(console, slug):
+    assert "replaced it by declarations: “Software update to a version”" in text_of(console.get(address_of(slug)))
+
+
+def test_a_new_item_of_settings_is_the_setting_that_was_chosen(console):
+    part = f"{address_of('settings')}part/?of=settings&at=/Settings&variant=TimeZone"
+    page = console.get(part).content.decode()
+    assert '<option value="TimeZone" selected>' in page
+    assert "Finding it by location goes off" in page
