@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from commands.answers import answer_of, error_words
 from commands.asking import ask_again
+from commands.causes import with_cause
 from commands.console.compose import ComposePages
 from commands.console.governor import GovernorAdmin  # noqa: F401 (registers it)
 from commands.console.workflows import WorkflowAdmin  # noqa: F401 (registers it)
@@ -72,11 +73,11 @@ class CommandAdmin(ComposePages, LongListAdmin):
     empty_text = "Open a device and press “Refresh inventory” or “Run a command”."
     csv_columns = (
         ("CommandUUID", "uuid"), ("command", "request_type"), ("who", "actor"), ("origin", "origin"),
-        ("reason", "reason"), ("targets", "target_count"), ("created", "created_at"), ("expires", "expires_at"),
+        ("reason", "reason"), ("targets", "reach"), ("created", "created_at"), ("expires", "expires_at"),
     )  # fmt: skip
 
     def get_queryset(self, request):
-        return Command.objects.visible_to(request.user).defer("body_encrypted")
+        return Command.objects.visible_to(request.user).with_reach(request.user).defer("body_encrypted")
 
     def get_urls(self):
         return [
@@ -99,11 +100,11 @@ class CommandAdmin(ComposePages, LongListAdmin):
         address = self.route("change", command.pk)
         return format_html('<a class="e-link" href="{}">{}</a>', address, command.request_type)
 
-    @display(description="Targets", ordering="target_count")
+    @display(description="Targets", ordering="reach")
     def target_column(self, command):
-        if command.target_count == 1 and command.only_device is not None:
+        if command.reach == 1 and command.only_device is not None:
             return device_link(command.only_device)
-        return f"{command.target_count:,} devices" if command.target_count != 1 else "1 device"
+        return f"{command.reach:,} devices" if command.reach != 1 else "1 device"
 
     @display(description="Outcome")
     def outcome_column(self, command):
@@ -121,7 +122,7 @@ class CommandAdmin(ComposePages, LongListAdmin):
     def _command(self, request, pk) -> Command:
         if not str(pk).isdecimal():
             raise Http404("there is no such command")
-        return get_object_or_404(Command.objects.visible_to(request.user), pk=pk)
+        return get_object_or_404(Command.objects.visible_to(request.user).with_reach(request.user), pk=pk)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         """Show a command: what was asked, the counts, and the targets with where each stands."""
@@ -161,19 +162,22 @@ class CommandAdmin(ComposePages, LongListAdmin):
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
             number = cancel_commands(waiting, actor=Actor.staff(request.user), reason=reason)
-            return self.done(request, f"{number} waiting commands cancelled.", address, reload=True)
+            return self.done(request, f"{number:,} waiting commands cancelled.", address, reload=True)
         number = waiting.count()
-        context = {"title": f"Cancel {command.request_type} for {number} devices", "form": form, "back": address}
+        whom = "1 device" if number == 1 else f"{number:,} devices"
+        context = {"title": f"Cancel {command.request_type} for {whom}", "form": form, "back": address}
         context |= {"button": "Cancel the command", "is_danger": True}
         context["warning"] = "A device that has the command already may still carry it out."
         return self.dialog(request, "console/dialog_form.html", context)
 
     def retry_view(self, request, pk):
-        """Ask the devices that failed again, as a new command."""
+        """Ask the devices that failed again, as a new command: all of them, or those of one cause."""
         self._require_add(request)
         command = self._command(request, pk)
         address = self.route("change", pk)
         failed = QueuedCommand.objects.visible_to(request.user).filter(command=command).failed()
+        if "cause" in request.POST:
+            failed = with_cause(failed, request.POST["cause"])
         text = request.POST.get("number", "")
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
         try:
@@ -182,7 +186,8 @@ class CommandAdmin(ComposePages, LongListAdmin):
             return self.failed(request, error.detail, address)
         if asked.held is not None:
             return self.done(request, asked.held.words, address, reload=True)
-        words = f"{asked.command.target_count} devices asked again."
+        number = asked.command.target_count
+        words = "1 device asked again." if number == 1 else f"{number:,} devices asked again."
         return self.done(request, words, self.route("change", asked.command.pk), reload=True)
 
     @staticmethod
@@ -240,10 +245,11 @@ def _attach_counts(commands, user) -> None:
     by_id = {command.pk: command for command in commands}
     for command in commands:
         command.counts, command.only_device = {}, None
-    rows = QueuedCommand.objects.filter(command__in=by_id).order_by().values_list("command", "state")
+    rows = QueuedCommand.objects.visible_to(user).filter(command__in=by_id).order_by()
+    rows = rows.values_list("command", "state")
     for pk, state, number in rows.annotate(number=Count("id")):
         by_id[pk].counts[State(state).name.lower()] = number
-    single = [command.pk for command in commands if command.target_count == 1]
+    single = [command.pk for command in commands if command.reach == 1]
     targets = QueuedCommand.objects.visible_to(user).filter(command__in=single).select_related("channel__device")
     for queued in targets.order_by("command_id", "id").distinct("command_id"):
         by_id[queued.command_id].only_device = queued.channel.device

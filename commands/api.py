@@ -32,10 +32,12 @@ class CommandList(ApiView, ListCreateAPIView):
     filterset_class = filters.CommandFilter
     search_fields = ["request_type", "uuid", "actor", "reason"]
     ordering_fields = ["id", "created_at", "request_type", "target_count", "priority"]
+    ordering_columns = {"target_count": "reach"}
     ordering = ["-id"]
 
     def get_queryset(self):
-        return Command.objects.visible_to(self.request.user).defer("body_encrypted")
+        user = self.request.user
+        return Command.objects.visible_to(user).with_reach(user).defer("body_encrypted")
 
     @extend_schema(summary="List commands")
     def get(self, request, *args, **kwargs):
@@ -82,7 +84,8 @@ class CommandDetail(ApiView, RetrieveAPIView):
     serializer_class = serializers.CommandDetailSerializer
 
     def get_queryset(self):
-        return Command.objects.visible_to(self.request.user).defer("body_encrypted")
+        user = self.request.user
+        return Command.objects.visible_to(user).with_reach(user).defer("body_encrypted")
 
 
 class CancelCommand(ApiView):

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from django.db.models import Count, Window
+from django.db.models import Count, Q, Window
 from django.db.models.functions import RowNumber
 
 # What differs from device to device in the words of one error.
@@ -12,6 +12,11 @@ EXAMPLES = 5
 # Of notes that differ from device to device, no more than this are looked at for examples.
 MAX_ROWS = 1000
 UNTOLD = "the device gave no reason yet"
+
+
+def cause_of(note: str) -> str:
+    """Return the words of a failure without what differs from device to device."""
+    return _VARYING.sub("…", note or UNTOLD)
 
 
 def failures_by_cause(targets) -> list[dict]:
@@ -23,7 +28,7 @@ def failures_by_cause(targets) -> list[dict]:
     counts: dict[str, int] = defaultdict(int)
     notes: dict[str, str] = {}
     for note, number in failed.values_list("note").annotate(number=Count("id")):
-        cause = _VARYING.sub("…", note or UNTOLD)
+        cause = cause_of(note)
         counts[cause] += number
         notes[note or ""] = cause
     serials: dict[str, list[str]] = defaultdict(list)
@@ -36,3 +41,10 @@ def failures_by_cause(targets) -> list[dict]:
             shown.append(serial_number or name)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [{"cause": cause, "count": count, "serial_numbers": serials[cause]} for cause, count in ordered]
+
+
+def with_cause(targets, cause: str):
+    """Return those among some failed QueuedCommands that failed for a cause of `failures_by_cause`."""
+    notes = {note for note in targets.order_by().values_list("note", flat=True).distinct() if cause_of(note) == cause}
+    meant = Q(note__in=notes - {None})
+    return targets.filter(meant | Q(note=None) if None in notes else meant)

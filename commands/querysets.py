@@ -1,7 +1,8 @@
 """Questions about commands and queues."""
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from devices.access import is_limited, within
 
@@ -15,6 +16,15 @@ class CommandQuerySet(models.QuerySet):
             return self
         targets = self.model._meta.get_field("targets").related_model.objects
         return self.filter(Exists(targets.filter(within(user, "channel__device"), command=OuterRef("pk"))))
+
+    def with_reach(self, user):
+        """Add ``reach``: how many of its targets somebody may see; ``target_count`` tells of the whole fleet."""
+        if not is_limited(user):
+            return self.annotate(reach=F("target_count"))
+        targets = self.model._meta.get_field("targets").related_model.objects
+        seen = targets.filter(within(user, "channel__device"), command=OuterRef("pk")).order_by().values("command")
+        number = Subquery(seen.annotate(number=Count("id")).values("number"), output_field=IntegerField())
+        return self.annotate(reach=Coalesce(number, 0))
 
 
 class QueuedCommandQuerySet(models.QuerySet):
@@ -39,7 +49,7 @@ class QueuedCommandQuerySet(models.QuerySet):
         """Number of targets by state, keyed as the API names them; quarantined ones count as failed."""
         counts = {label.lower(): 0 for label in ("pending", "sent", "not_now", "acknowledged", "failed")}
         counts |= {"cancelled": 0, "expired": 0}
-        rows = self.order_by().values_list("state").annotate(number=models.Count("id"))
+        rows = self.order_by().values_list("state").annotate(number=Count("id"))
         for state, number in rows:
             name = self.model.State(state).name.lower()
             counts["failed" if name == "quarantined" else name] += number

@@ -128,6 +128,7 @@ class HeldSerializer(serializers.ModelSerializer):
 
 class CommandSerializer(serializers.ModelSerializer):
     command_uuid = serializers.CharField(source="uuid")
+    target_count = serializers.IntegerField(source="reach", help_text="of those that you may see")
 
     class Meta:
         model = Command

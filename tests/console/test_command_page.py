@@ -9,9 +9,11 @@ from commands.asking import ask
 from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand
 from devices.escrow import keep_secret
-from devices.models import Channel, Group
+from devices.groups import add_members, create_group
+from devices.models import AccessLimit, Channel, Group
 from devices.timeline import SYSTEM
 from tests import factories
+from tests.api.client import Caller
 from tests.console.pages import State, finish, text_of
 
 
@@ -139,3 +141,53 @@ def test_the_passcode_of_a_device_is_cleared_with_its_own_token(console):
     assert "No unlock token" not in text_of(console.get(address))
     console.post(address, {"reason": "forgot it"})
     assert Command.objects.get().request_type == "ClearPasscode"
+
+
+def test_only_those_of_one_cause_are_asked_again(console, restart):
+    first, second, third = restart.targets.order_by("id")
+    finish(first, State.FAILED, "The device 0123456789 is busy.")
+    finish(second, State.FAILED, "The device 9876543210 is busy.")
+    finish(third, State.FAILED, "No space.")
+    page = console.get(page_of(restart))
+    cause = next(cause for cause in page.context["causes"] if cause["count"] == 2)
+    address = reverse("admin:commands_command_retry", args=[restart.pk])
+    assert console.post(address, {"number": 2, "cause": cause["cause"]}).status_code == 302
+    again = Command.objects.order_by("id").last()
+    assert set(again.targets.values_list("channel", flat=True)) == {first.channel_id, second.channel_id}
+    console.post(address, {"number": 1, "cause": "no such cause"})
+    assert Command.objects.order_by("id").last() == again
+
+
+def test_a_limited_person_sees_counts_retries_and_cancels_only_within_the_limit(client, restart):
+    first, second, third = restart.targets.order_by("id")
+    for queued in (first, second):
+        finish(queued, State.FAILED, "No space.")
+    group = create_group("Lyon", actor=SYSTEM)
+    add_members(group, [first.channel.device_id, third.channel.device_id], actor=SYSTEM)
+    permissions = ("devices.view_device", "commands.view_command", "commands.add_command", "commands.change_command")
+    person = factories.make_staff(*permissions)
+    AccessLimit.objects.create(user=person).groups.add(group)
+    client.force_login(person)
+
+    page = client.get(page_of(restart))
+    assert (page.context["command"].reach, page.context["counts"]["failed"]) == (2, 1)
+    listed = client.get(reverse("admin:commands_command_changelist"))
+    shown = listed.context["cl"].result_list[0]
+    assert (shown.reach, sum(shown.counts.values())) == (2, 2)
+    caller = Caller(user=person)
+    row = caller.get(f"commands/{restart.pk}/").json()
+    assert (row["target_count"], row["counts"]["failed"], row["failures"][0]["count"]) == (2, 1, 1)
+    assert caller.get("commands/", ordering="-target_count").json()["results"][0]["target_count"] == 2
+
+    assert client.post(reverse("admin:commands_command_retry_target", args=[second.pk])).status_code == 404
+    assert client.post(reverse("admin:commands_command_retry", args=[restart.pk])).status_code == 302
+    again = Command.objects.order_by("id").last()
+    assert list(again.targets.values_list("channel", flat=True)) == [first.channel_id]
+    second.refresh_from_db()
+    QueuedCommand.objects.filter(pk=second.pk).update(state=State.PENDING, finished_at=None)
+    assert client.post(reverse("admin:commands_command_cancel_target", args=[second.pk])).status_code == 404
+    client.post(reverse("admin:commands_command_cancel", args=[restart.pk]), {"reason": "x"})
+    assert caller.post(f"commands/{restart.pk}/cancel/", {"reason": "x"}).json() == {"cancelled": 0}
+    second.refresh_from_db()
+    third.refresh_from_db()
+    assert (second.state, third.state) == (State.PENDING, State.CANCELLED)
