@@ -8,6 +8,7 @@ import secrets
 
 from django.db import transaction
 
+from devices.models import Device
 from devices.timeline import Actor, record_event
 from mdm_project.crypto import seal, unseal
 from mdm_project.errors import BadRequest
@@ -36,8 +37,10 @@ def removal_password(profile: Profile) -> str | None:
 
 
 @transaction.atomic
-def reveal_removal_password(profile: Profile, actor: Actor, reason: str) -> str:
-    """Return the password to a person and record who wanted it and why; raises NoRemovalPassword, BadRequest."""
+def reveal_removal_password(profile: Profile, actor: Actor, reason: str, device: Device | None = None) -> str:
+    """Return the password to a person and record who wanted it, why and for which device; raises NoRemovalPassword,
+    BadRequest.
+    """
     if not reason.strip():
         raise BadRequest("Say why the password is needed.", fields={"reason": "must not be empty"})
     password = removal_password(profile)
@@ -46,6 +49,7 @@ def reveal_removal_password(profile: Profile, actor: Actor, reason: str) -> str:
     record_event(
         "removal_password_revealed",
         f"removal password of profile {profile.name} revealed: {reason}",
+        device=device,
         actor=actor.name,
         profile=profile.pk,
         reason=reason,

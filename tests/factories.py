@@ -18,7 +18,7 @@ from mdm_project import plist
 from mdm_project.crypto import seal, seal_body
 from mdm_project.models import User
 from profiles.composing import create_profile
-from profiles.models import Profile
+from profiles.models import ItemStatus, Profile
 
 TOPIC = "com.apple.mgmt.External.6d2f9f1c-0a6e-4c6e-9d6a-6a1b2c3d4e5f"
 _MODELS = {
@@ -257,3 +257,14 @@ def make_push_certificate(**fields) -> PushCertificate:
         "is_default": True,
     }
     return PushCertificate.objects.create(topic=topic, **plausible | fields)
+
+
+def make_locked_profile(channel: Channel, password: str = "let-me-remove-it", **fields) -> Profile:
+    """Make a profile with a removal password that is verified to be on a device."""
+    profile = make_profile(**fields)
+    profile.removal_password_encrypted = seal(password.encode(), profile.password_context)
+    profile.save(update_fields=["removal_password_encrypted"])
+    ItemStatus.objects.create(
+        channel=channel, identifier=profile.identifier, profile=profile, state=ItemStatus.State.VERIFIED
+    )
+    return profile

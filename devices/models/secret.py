@@ -9,6 +9,11 @@ from django.utils import timezone
 from devices.models.device import Device
 from devices.querysets import OfDeviceQuerySet
 
+_ACTIVATION_LOCK = (
+    "On the Activation Lock screen leave the user name empty and enter the code as the password, with its dashes. "
+    "Which lock a device has cannot be known: if there is another code, try that too"
+)
+
 
 class EscrowedSecret(models.Model):
     """One value of one kind of secret. The newest is current; earlier ones stay, a device may come back with one."""
@@ -30,6 +35,17 @@ class EscrowedSecret(models.Model):
     UNREVEALABLE = (Kind.UNLOCK_TOKEN, Kind.BOOTSTRAP_TOKEN)
     # What a device can be asked to exchange for another.
     ROTATABLE = (Kind.FILEVAULT_RECOVERY_KEY, Kind.RECOVERY_LOCK_PASSWORD, Kind.LOCAL_ADMIN_PASSWORD)
+
+    # How a person uses it, where that is not plain.
+    HOW_USED = {
+        Kind.FILEVAULT_RECOVERY_KEY: "Enter it where the Mac asks for a recovery key, after wrong passwords",
+        Kind.ACTIVATION_LOCK_BYPASS_CODE: f"Opens a lock that a person set with Find My. {_ACTIVATION_LOCK}",
+        Kind.ACTIVATION_LOCK_SERVER_CODE: f"Opens a lock that your organization set. {_ACTIVATION_LOCK}",
+        Kind.LOCK_PIN: "Enter it on the Mac, which asks for it after it was locked or erased",
+        Kind.RECOVERY_LOCK_PASSWORD: "Asked for when the Mac is started into Recovery",
+        Kind.FIRMWARE_PASSWORD: "Asked for when an Intel Mac is started from another disk or into Recovery",
+        Kind.LOCAL_ADMIN_PASSWORD: "The password of the administrator account that Setup Assistant made",
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="secrets")
@@ -75,6 +91,14 @@ class EscrowedSecret(models.Model):
     def context(self) -> str:
         """What the ciphertext is bound to."""
         return f"secret:{self.kind}:{self.id}"
+
+    @property
+    def how_used(self) -> str:
+        return self.HOW_USED.get(self.kind, "")
+
+    @property
+    def is_for_people(self) -> bool:
+        return self.kind not in self.UNREVEALABLE
 
 
 class EscrowKey(models.Model):

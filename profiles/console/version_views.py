@@ -3,7 +3,7 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 
-from devices.console.forms import ReasonForm
+from devices.console.secrets import reveal_dialog
 from devices.timeline import Actor
 from mdm_project.console import submitted
 from mdm_project.errors import EspalierError
@@ -158,24 +158,13 @@ class VersionPages:
         return HttpResponse(body, content_type=MOBILECONFIG, headers=headers)
 
     def removal_password_view(self, request, pk):
-        """Ask for the reason (GET); show the removal password once, and take it away after a minute (POST)."""
+        """Reveal the removal password, with a reason."""
         require(request.user, SECRETS)
         profile = find_profile(request.user, pk)
-        form = ReasonForm(submitted(request)[0])
-        context = {"title": f"Removal password of {profile.name}", "form": form, "button": "Reveal"}
-        context |= {"back": self.route("change", profile.pk)}
-        context["warning"] = "Who reveals it, when and why is written to the timeline."
-        template = "console/dialog_form.html"
-        if request.method == "POST" and form.is_valid():
-            try:
-                actor = Actor.staff(request.user)
-                context["value"] = reveal_removal_password(profile, actor, form.cleaned_data["reason"])
-                context["seconds"], template = 60, "console/device/secret_shown.html"
-            except EspalierError as error:
-                form.add_error(None, error.detail)
-        answer = self.dialog(request, template, context)
-        answer["Cache-Control"] = "no-store"
-        return answer
+        context = {"title": f"Removal password of {profile.name}", "back": self.route("change", profile.pk)}
+        return reveal_dialog(
+            self.dialog, request, context, lambda actor, reason: reveal_removal_password(profile, actor, reason)
+        )
 
     def archive_view(self, request, pk):
         """Ask (GET), and put a profile away or take it back (POST)."""
