@@ -45,12 +45,19 @@ def locked_profiles(device: Device):
     return profiles.defer("draft_encrypted", "removal_password_encrypted").order_by("name", "id")
 
 
-def reveal_dialog(dialog, request, context: dict, reveal: Callable[[Actor, str], str]):
+def with_locked_profiles(device_ids: list[int]) -> set[int]:
+    """Return which of some devices have a profile from us with a removal password."""
+    ours = ItemStatus.objects.filter(channel__device__in=device_ids, state__in=ON_DEVICE)
+    locked = ours.filter(profile__removal_password_encrypted__isnull=False)
+    return set(locked.order_by().values_list("channel__device", flat=True).distinct())
+
+
+def reveal_dialog(dialog, request, context: dict, reveal: Callable[[Actor, str], str], form: ReasonForm | None = None):
     """Ask for the reason (GET); show what ``reveal`` returns once, and take it away after a minute (POST).
 
-    ``dialog`` renders as the page's admin does; the caller has checked who may.
+    ``dialog`` renders as the page's admin does; ``form`` is one that asks for more. The caller has checked who may.
     """
-    form = ReasonForm(submitted(request)[0])
+    form = form or ReasonForm(submitted(request)[0])
     context |= {"form": form, "button": "Reveal", "warning": WARNING}
     template = "console/dialog_form.html"
     if request.method == "POST" and form.is_valid():

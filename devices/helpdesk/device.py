@@ -13,16 +13,17 @@ from devices.console.attention import attention_of
 from devices.console.forms import ReasonForm
 from devices.console.notes import notes_context
 from devices.console.page import find_device
-from devices.console.secrets import SHOWN_S
+from devices.console.secrets import MAY_REVEAL_OF_PROFILES, locked_profiles, reveal_dialog
 from devices.console.shown import live_context, page_context
 from devices.helpdesk.frame import dialog, framed, told
 from devices.helpdesk.standing import standing_of
-from devices.helpdesk.tasks import MAY_REVEAL, MAY_SEND, NO_SECRET, NOT_ENROLLED, Known, Task, tasks_of
+from devices.helpdesk.tasks import MAY_REVEAL, MAY_SEND, NOT_ENROLLED, Known, Task, tasks_of
 from devices.models import Device, Enrollment, EscrowedSecret
 from devices.reveals import reveal_secret
 from devices.timeline import Actor
 from mdm_project.console import submitted
-from mdm_project.errors import EspalierError
+from profiles.models import Profile
+from profiles.removal_passwords import reveal_removal_password
 
 Kind = EscrowedSecret.Kind
 # Beside the frequent tasks, which have buttons.
@@ -62,7 +63,7 @@ def live_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _helpdesk_context(request: HttpRequest, device: Device, context: dict) -> dict:
     health = context["health"]
-    tasks = tasks_of(device, Known.of([device]), request.user)
+    tasks = tasks_of(device, Known.of([device], request.user), request.user)
     tasks.append(_retry_task(device, context, request.user))
     return {
         "standing": standing_of(device, health),
@@ -100,9 +101,9 @@ class RevealForm(ReasonForm):
     secret = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
     field_order = ("secret", "reason")
 
-    def __init__(self, *args, secrets: list[EscrowedSecret], **kwargs):
+    def __init__(self, *args, choices: list[tuple[str, str]], **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["secret"].choices = [(str(secret.pk), _words_of(secret)) for secret in secrets]
+        self.fields["secret"].choices = choices
 
 
 def _words_of(secret: EscrowedSecret) -> str:
@@ -114,12 +115,17 @@ def _words_of(secret: EscrowedSecret) -> str:
     return f"{secret.get_kind_display()}, an earlier one{until}"
 
 
-def _secrets_of(device: Device) -> list[EscrowedSecret]:
-    """Return what may be shown to people, the likeliest wish first."""
+def _secrets_of(device: Device, user) -> dict[str, tuple[str, EscrowedSecret | Profile]]:
+    """Return what may be shown to somebody by what the form calls it, the likeliest wish first, each with its words."""
     rows = EscrowedSecret.objects.filter(device=device).exclude(kind__in=EscrowedSecret.UNREVEALABLE)
     place = {kind: number for number, kind in enumerate(OFTEN)}
     rows = rows.defer("value_encrypted").order_by("-is_current", "-is_pending", "-created_at", "id")
-    return sorted(rows, key=lambda row: (not row.is_current, place.get(row.kind, len(OFTEN))))
+    ordered = sorted(rows, key=lambda row: (not row.is_current, place.get(row.kind, len(OFTEN))))
+    found = {f"secret-{row.pk}": (_words_of(row), row) for row in ordered}
+    if user.has_perms(MAY_REVEAL_OF_PROFILES):
+        profiles = locked_profiles(device).visible_to(user)
+        found |= {f"profile-{each.pk}": (f"Removal password of {each}", each) for each in profiles}
+    return found
 
 
 def reveal_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -127,18 +133,16 @@ def reveal_view(request: HttpRequest, pk: int) -> HttpResponse:
     device = _device(request, pk)
     if not request.user.has_perm(MAY_REVEAL):
         raise PermissionDenied
-    secrets = _secrets_of(device)
-    form = RevealForm(submitted(request)[0], secrets=secrets)
-    context = {"title": "Reveal a secret", "device": device, "form": form, "button": "Reveal"}
-    context |= {"back": reverse("helpdesk_device", args=[device.pk])}
-    context["warning"] = "Who reveals it, when and why is written to the timeline." if secrets else NO_SECRET
-    if request.method == "POST" and form.is_valid():
-        secret = EscrowedSecret.objects.get(pk=form.cleaned_data["secret"], device=device)
-        try:
-            reason = form.cleaned_data["reason"]
-            context["value"] = reveal_secret(secret, actor=Actor.staff(request.user), reason=reason)
-            context |= {"title": secret.get_kind_display(), "secret": secret, "seconds": SHOWN_S}
-            return dialog(request, "console/device/secret_shown.html", context)
-        except EspalierError as error:
-            form.add_error(None, error.detail)
-    return dialog(request, "console/dialog_form.html", context)
+    secrets = _secrets_of(device, request.user)
+    form = RevealForm(submitted(request)[0], choices=[(name, words) for name, (words, _secret) in secrets.items()])
+    context = {"title": "Reveal a secret", "device": device, "back": reverse("helpdesk_device", args=[device.pk])}
+
+    def reveal(actor: Actor, reason: str) -> str:
+        words, secret = secrets[form.cleaned_data["secret"]]
+        if isinstance(secret, Profile):
+            context["title"] = words
+            return reveal_removal_password(secret, actor, reason, device)
+        context.update(title=secret.get_kind_display(), secret=secret)
+        return reveal_secret(secret, actor=actor, reason=reason)
+
+    return reveal_dialog(dialog, request, context, reveal, form)

@@ -12,6 +12,7 @@ from commands.applicability import candidates_of, refusal_of
 from commands.forms import ClearPasscode, DeviceLock, RestartDevice
 from commands.meanings import Candidate
 from commands.workflows.definitions.lost_device import LOST_DEVICE
+from devices.console.secrets import MAY_REVEAL_OF_PROFILES, with_locked_profiles
 from devices.models import Channel, Device, EscrowedSecret
 from profiles.catalogue import command
 
@@ -37,20 +38,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Known:
-    """What tasks of some devices depend on, read at once: three statements."""
+    """What tasks of some devices depend on, as far as somebody may know it: three statements, four with profiles."""
 
     candidates: dict[int, Candidate]
     with_secrets: set[int]
 
     @classmethod
-    def of(cls, devices: Iterable[Device]) -> "Known":
+    def of(cls, devices: Iterable[Device], user) -> "Known":
         ids = [device.pk for device in devices]
         channels = Channel.objects.device_channels().filter(device__in=ids).reachable()
         secrets = EscrowedSecret.objects.filter(device__in=ids).exclude(kind__in=EscrowedSecret.UNREVEALABLE)
-        return cls(
-            {candidate.device_id: candidate for candidate in candidates_of(channels)},
-            set(secrets.order_by().values_list("device_id", flat=True).distinct()),
-        )
+        with_secrets = set(secrets.order_by().values_list("device_id", flat=True).distinct())
+        if user.has_perms(MAY_REVEAL_OF_PROFILES):
+            with_secrets |= with_locked_profiles(ids)
+        return cls({candidate.device_id: candidate for candidate in candidates_of(channels)}, with_secrets)
 
 
 def tasks_of(device: Device, known: Known, user) -> list[Task]:

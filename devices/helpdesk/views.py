@@ -46,7 +46,7 @@ def search_view(request: HttpRequest) -> HttpResponse:
 
 def _results(devices: list[Device], user) -> list[Result]:
     """Work out what can be done with each; the number of statements does not depend on how many they are."""
-    known = Known.of(devices)
+    known = Known.of(devices, user)
     return [
         Result(
             device,

@@ -9,8 +9,11 @@ from django.utils import timezone
 from commands.models import Command, QueuedCommand
 from devices.escrow import keep_secret
 from devices.models import Answer, AvailableUpdate, Device, Event, InstalledCertificate
+from devices.timeline import SYSTEM
 from profiles.desired import recompute_desired
 from profiles.models import ItemStatus
+from profiles.removal_passwords import removal_password
+from profiles.removal_policies import create_policy
 from tests import factories
 from tests.console.pages import finish, statements, text_of
 from tests.profiles.assigned import assign, make_group, make_profile
@@ -234,7 +237,29 @@ def test_a_secret_is_chosen_and_shown_in_one_dialog_with_a_reason(helpdesk):
 
     stranger = make("macos").device
     foreign = keep_secret(stranger, "lock_pin", b"135790")
-    assert "135790" not in text_of(helpdesk.post(address, {"secret": str(foreign.pk), "reason": "x"}))
+    assert "135790" not in text_of(helpdesk.post(address, {"secret": f"secret-{foreign.pk}", "reason": "x"}))
+
+
+def test_removal_passwords_are_among_the_secrets_for_who_may_see_those_of_profiles(client, db):
+    channel = make()
+    policy = create_policy("With a password", "password", actor=SYSTEM)
+    profile = make_profile(name="Locked", removal_policy=policy)
+    ItemStatus.objects.create(
+        channel=channel, identifier=profile.identifier, profile=profile, state=ItemStatus.State.VERIFIED
+    )
+    rights = ["devices.view_device", "devices.reveal_secret", "profiles.view_profile"]
+
+    def reveal_task():
+        return next(task for task in show(client, channel.device)["tasks"] if task.name == "reveal")
+
+    client.force_login(factories.make_staff(*rights))
+    assert reveal_task().refusal == "No secret of it is kept."
+    client.force_login(factories.make_staff(*rights, "profiles.view_profile_secrets"))
+    assert reveal_task().refusal == ""
+    chosen = {"secret": f"profile-{profile.pk}", "reason": "sold"}
+    profile.refresh_from_db()
+    assert removal_password(profile) in text_of(client.post(page_of(channel.device, "reveal"), chosen))
+    assert Event.objects.get(kind="removal_password_revealed").device_id == channel.device_id
 
 
 def test_the_page_follows_and_is_silent_while_nothing_changes(helpdesk):
