@@ -17,6 +17,7 @@ from commands.asking import ask_again
 from commands.causes import with_cause
 from commands.console.compose import ComposePages
 from commands.console.governor import GovernorAdmin  # noqa: F401 (registers it)
+from commands.console.workflow_batches import WorkflowBatchAdmin  # noqa: F401 (registers it)
 from commands.console.workflows import WorkflowAdmin  # noqa: F401 (registers it)
 from commands.models import Command, QueuedCommand, Report
 from commands.overview import outcome_context

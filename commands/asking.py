@@ -57,11 +57,13 @@ def ask(
     reason: str = "",
     confirmed: int | None = None,
     allows_unknown: bool = False,
+    part_of: int = 1,
     **options,
 ) -> Asked:
     """Ask the channels of a ChannelQuerySet for something; those that cannot take it are left out.
 
-    ``confirmed`` is the number of devices that a person has agreed to, where the governor wants to know. ``options``
+    ``confirmed`` is the number of devices that a person has agreed to, where the governor wants to know; ``part_of``
+    the number that one decision means, where it is asked piece by piece. ``options``
     are those of queue_command: priority, expires_at, push, command_uuid, meant_for. Raises InvalidCommand, NobodyToAsk,
     NoneCanTake, what the governor raises, DuplicateCommand.
     """
@@ -81,7 +83,7 @@ def ask(
         permit = governor.admit(
             Wish(
                 request_type=request_type, payload=payload, actor=actor, reason=reason, confirmed=confirmed,
-                named=len(candidates), channel_ids=tuple(candidate.channel_id for candidate in fit),
+                named=len(candidates), part_of=part_of, channel_ids=tuple(candidate.channel_id for candidate in fit),
                 dangers={it.device_id: dangers[it.channel_id] for it in fit if it.channel_id in dangers},
                 options=options,
             )

@@ -181,10 +181,11 @@ def delete_old_rows() -> int:
     finished = QueuedCommand.objects.filter(queued_at__lt=old).exclude(finished_at=None)
     old_commands = Command.objects.filter(~Q(targets__isnull=False), created_at__lt=old)
     old_reports = reports.exclude(interpreted_at=None)
-    return sum(_delete_in_batches(rows) for rows in (old_reports, finished, old_commands))
+    return sum(delete_in_batches(rows) for rows in (old_reports, finished, old_commands))
 
 
-def _delete_in_batches(rows) -> int:
+def delete_in_batches(rows) -> int:
+    """Delete the rows of a queryset, some thousand at a time; return how many."""
     deleted = 0
     while True:
         ids = list(rows.order_by("id").values_list("id", flat=True)[:DELETE_BATCH])

@@ -1,15 +1,17 @@
 """Work of the worker for commands and what came back."""
 
+import time
+
 from celery import shared_task
 
-from commands import queue, results, rotation, schedule
+from commands import queue, results, retention, rotation, schedule
 from commands.governor.holding import release_due
 from commands.governor.limits import apply_due_changes
 from commands.reconcile import reconcile as send_what_is_due
-from commands.workflows.engine import advance_due
+from commands.workflows.engine import BATCH, advance_due
 
 # Short, so that a flood of reports does not keep a worker from pushes; the next kick or sweep goes on.
-INTERPRET_TIME_LIMIT_S = 5
+INTERPRET_TIME_LIMIT_S = ADVANCE_TIME_LIMIT_S = 5
 
 
 @shared_task(name="commands.interpret_reports")
@@ -32,8 +34,9 @@ def expire_commands() -> None:
 
 @shared_task(name="commands.delete_old_rows")
 def delete_old_rows() -> None:
-    """Delete commands, reports and queue rows past their retention."""
+    """Delete commands, reports, queue rows, workflows, permits and held actions past their retention."""
     queue.delete_old_rows()
+    retention.delete_old_decisions()
 
 
 @shared_task(name="commands.reconcile")
@@ -45,8 +48,10 @@ def reconcile() -> None:
 
 @shared_task(name="commands.advance_workflows")
 def advance_workflows() -> None:
-    """Look at the workflows whose time has come."""
-    advance_due()
+    """Look at the workflows whose time has come, for some seconds at most; the next kick or sweep goes on."""
+    until = time.monotonic() + ADVANCE_TIME_LIMIT_S
+    while advance_due() == BATCH and time.monotonic() < until:
+        pass
 
 
 @shared_task(name="commands.release_held")

@@ -69,7 +69,7 @@ class DeviceAdmin(SavedSearchPages, BulkActions, DevicePages, SecretPages, NoteP
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"
     ordering = ("name", "id")
-    actions = ("refresh_inventory", "send_command", "add_to_group")
+    actions = ("refresh_inventory", "send_command", "start_workflow", "add_to_group")
     empty_title = "No devices yet"
     empty_text = "Open an enrollment profile under Enrollment and show its QR code to a device, or open its link there."
     csv_columns = (

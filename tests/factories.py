@@ -11,6 +11,8 @@ from apns.models import PushCertificate
 from commands.asking import ask
 from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand, Report, report_context
+from commands.workflows.batches import start_batch
+from commands.workflows.models import WorkflowBatch
 from devices.models import CertificateAuthority, Channel, ChannelContact, Device, Enrollment, Identity, Person
 from devices.timeline import SYSTEM, Actor
 from enrollment.models import EnrollmentProfile
@@ -108,6 +110,12 @@ def make_command(request_type: str = "DeviceInformation", payload: dict | None =
         "actor": "test",
     }
     return Command.objects.create(uuid=command_uuid, request_type=request_type, **plausible | fields)
+
+
+def make_batch(device: Device) -> WorkflowBatch:
+    """Start a workflow for a lost device as one on many, for whom it is the only one."""
+    devices = Device.objects.filter(pk=device.pk)
+    return start_batch("lost_device", devices, {"message": "Call"}, actor=SYSTEM, reason="lost", confirmed=1)
 
 
 def make_queued(

@@ -32,6 +32,6 @@ __all__ = [
 ]
 
 
-def held_command(held_id: int) -> HeldAction:
-    """Return a held action with the command it became, if it did."""
-    return HeldAction.objects.select_related("command").get(pk=held_id)
+def held_command(held_id: int) -> HeldAction | None:
+    """Return a held action with the command it became, if it did; None once it is past its retention."""
+    return HeldAction.objects.select_related("command").filter(pk=held_id).first()

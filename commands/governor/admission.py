@@ -245,7 +245,8 @@ def _strictest(limits, number: int) -> GovernorLimit | None:
 
 def _hold(wish: Wish, limit: GovernorLimit, number: int) -> HeldAction:
     now = timezone.now()
-    needs_second = limit.second_person_above is not None and number > limit.second_person_above
+    size = max(number, wish.part_of)
+    needs_second = limit.second_person_above is not None and size > limit.second_person_above
     held = HeldAction(
         danger=limit.danger, request_type=wish.request_type, channel_ids=list(wish.channel_ids), device_count=number,
         options=json.loads(json.dumps(wish.options, default=str)), origin=wish.actor.origin,

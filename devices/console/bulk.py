@@ -10,6 +10,8 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 
+from commands.console.workflow_batches import BulkWorkflows
+from commands.console.workflows import MAY_START
 from commands.schedule import refresh_inventory
 from devices.console import sending
 from devices.console.groups_forms import StaticGroupForm
@@ -21,13 +23,15 @@ from mdm_project.errors import EspalierError
 CHANGE_GROUP = "devices.change_group"
 
 
-class BulkActions:
+class BulkActions(BulkWorkflows):
     """Mixin of the device admin: the actions of its list."""
 
     def get_actions(self, request):
         actions, refused = super().get_actions(request), set()
         if not request.user.has_perm(sending.MAY_SEND):
-            refused |= {"refresh_inventory", "send_command"}
+            refused |= {"refresh_inventory", "send_command", "start_workflow"}
+        if not request.user.has_perm(MAY_START):
+            refused.add("start_workflow")
         if not request.user.has_perm(CHANGE_GROUP):
             refused.add("add_to_group")
         return {name: action for name, action in actions.items() if name not in refused}

@@ -71,6 +71,12 @@ urlpatterns = [
     path("commands/<int:pk>/cancel/", commands.CancelCommand.as_view(), name="api-command-cancel"),
     path("workflows/", workflows.WorkflowList.as_view(), name="api-workflows"),
     path("workflows/kinds/", workflows.WorkflowKinds.as_view(), name="api-workflow-kinds"),
+    path("workflows/bulk/", workflows.WorkflowBulk.as_view(), name="api-workflow-bulk"),
+    path("workflows/batches/", workflows.WorkflowBatches.as_view(), name="api-workflow-batches"),
+    path("workflows/batches/<int:pk>/", workflows.WorkflowBatchDetail.as_view(), name="api-workflow-batch"),
+    path(
+        "workflows/batches/<int:pk>/cancel/", workflows.WorkflowBatchCancel.as_view(), name="api-workflow-batch-cancel"
+    ),
     path("workflows/<int:pk>/", workflows.WorkflowDetail.as_view(), name="api-workflow"),
     path("workflows/<int:pk>/end/", workflows.WorkflowEnd.as_view(act="end"), name="api-workflow-end"),
     path("workflows/<int:pk>/cancel/", workflows.WorkflowEnd.as_view(), name="api-workflow-cancel"),

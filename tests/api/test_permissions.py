@@ -142,6 +142,10 @@ TABLE = [
     ("workflows/", "GET", "read", (WORKFLOW,), 200),
     ("workflows/", "POST", "commands", (*START, "commands.add_workflow"), 201),
     ("workflows/kinds/", "GET", "read", (WORKFLOW,), 200),
+    ("workflows/bulk/", "POST", "commands", (*START, "commands.add_workflow"), 201),
+    ("workflows/batches/", "GET", "read", (WORKFLOW,), 200),
+    ("workflows/batches/{batch}/", "GET", "read", (WORKFLOW, DEVICE), 200),
+    ("workflows/batches/{batch}/cancel/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 200),
     ("workflows/{workflow}/", "GET", "read", (WORKFLOW, DEVICE), 200),
     ("workflows/{workflow}/end/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 409),
     ("workflows/{workflow}/cancel/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 200),
@@ -165,6 +169,7 @@ TABLE = [
 # What is sent: JSON (or a function of the addresses that returns it), or bytes as a file.
 BODIES = {
     "workflows/": lambda ids: {"kind": "refresh_everything", "device_id": ids["other"]},
+    "workflows/bulk/": lambda ids: {"kind": "refresh_everything", "targets": {"device_ids": [ids["other"]]}},
     "devices/{device}/secrets/{secret}/reveal/": {"reason": "locked out"},
     "devices/{device}/notes/": {"text": "Screen replaced.", "ticket": "INC-4711"},
     "governor/stop/": {"reason": "strange"},
@@ -233,6 +238,7 @@ def make_addresses() -> dict:
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "secret": keep_secret(queued.channel.device_id, "lock_pin", b"123456").pk,
         "workflow": start_workflow("refresh_everything", queued.channel.device, {}, actor=SYSTEM).pk,
+        "batch": factories.make_batch(queued.channel.device).pk,
         "note": add_note(queued.channel.device, "Screen broken.", actor=SYSTEM).pk,
         "other": factories.make_channel().device_id,
         "held": factories.make_held().pk,

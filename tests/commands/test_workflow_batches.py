@@ -112,7 +112,6 @@ def test_a_thousand_devices_offboarded_by_one_session_stop_at_the_limit_and_say_
     batch = start_batch("offboard", phones, {"how": "erase"}, actor=lee, reason="sold", confirmed=1000)
     advance_all()
     holding.release_due()
-    advance_all()
     assert not QueuedCommand.objects.filter(command__request_type="EraseDevice").exists(), (
         "many small ones are a great one"
     )

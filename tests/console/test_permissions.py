@@ -22,7 +22,7 @@ from mdm_project import tokens
 from profiles.declarations import create_declaration
 from profiles.plan import plan
 from tests import factories
-from tests.factories import make_staff
+from tests.factories import make_batch, make_staff
 from tests.profiles.assigned import assign, make_group
 
 ROLES = ("anonymous", "nobody", "viewer", "operator", "superuser")
@@ -71,9 +71,9 @@ TABLE = [
     ("commands_command_cancel", ("command",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_retry", ("command",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_choose", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
+    ("commands_command_reach", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose", ("=device-restart",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
-    ("commands_command_reach", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_preview", ("=device-restart",), "POST", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_part", ("=settings",), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose_upload", ("=settings",), "POST", (SIGN_IN, NO, NO, YES, YES)),
@@ -97,6 +97,9 @@ TABLE = [
     ("commands_workflow_start", ("device", "=refresh_everything"), "POST", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_workflow_end", ("workflow",), "GET", (SIGN_IN, NO, NO, NO, YES)),
     ("commands_workflow_cancel", ("workflow",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
+    ("commands_workflowbatch_changelist", (), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflowbatch_change", ("batch",), "GET", (SIGN_IN, NO, NO, NO, YES)),
+    ("commands_workflowbatch_cancel", ("batch",), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("commands_command_target", ("queued",), "GET", (SIGN_IN, NONE, YES, YES, YES)),
     ("commands_command_cancel_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_retry_target", ("queued",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
@@ -206,6 +209,7 @@ IDS = [
 ]
 BODIES = {
     "commands_workflow_cancel": {"reason": "not needed"},
+    "commands_workflowbatch_cancel": {"reason": "not needed"},
     "devices_device_reveal": {"reason": "locked out"},
     "devices_device_removal_password": {"reason": "in the way"},
     "devices_device_note": {"text": "Screen replaced.", "ticket": "INC-4711"},
@@ -253,16 +257,17 @@ def make_rows() -> dict:
     limit = GovernorLimit.objects.get(danger="lock")
     change = {"kind": "change_assignment", "assignment": assignment.pk, "fields": {"priority": 1}}
     return {
+        "search": SavedSearch.objects.create(name="Shared", search="a", is_shared=True).pk,
         "device": channel.device_id, "command": queued.command_id, "queued": queued.pk, "identity": identity.pk,
         "authority": identity.authority_id, "rejected": rejected.pk, "request": request.pk, "token": token.pk,
         "certificate": factories.make_push_certificate(topic="com.apple.mgmt.other", is_default=False).pk,
-        "search": SavedSearch.objects.create(name="Shared", search="a", is_shared=True).pk,
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
         "secret": keep_secret(channel.device_id, "lock_pin", b"123456").pk,
         "locked": factories.make_locked_profile(channel, name="Locked").pk,
         "note": add_note(channel.device, "Screen broken.", actor=SYSTEM).pk,
         "workflow": start_workflow("refresh_everything", channel.device, {}, actor=SYSTEM).pk,
+        "batch": make_batch(channel.device).pk,
         "held": factories.make_held().pk, "limit": limit.pk, "limit_change": change_of_limit(limit).pk,
         "role_limit": limit_of_role().pk,
         "declaration": create_declaration("Test", TEST, {"Echo": "x"}, actor=SYSTEM).pk,
