@@ -55,6 +55,7 @@ class RevealSecret(ApiView):
     access = {"POST": Access(Scope.WRITE, ("devices.reveal_secret", VIEW))}
     queryset = EscrowedSecret.objects.all()
     serializer_class = RevealSecretSerializer
+    is_answer_secret = True
 
     @extend_schema(summary="Reveal a secret", request=RevealSecretSerializer, responses=RevealedSerializer)
     def post(self, request, pk, secret):

@@ -238,6 +238,7 @@ class RollBack(ProfileView):
 
 class RevealRemovalPassword(ProfileView):
     access = {"POST": REVEALING}
+    is_answer_secret = True
 
     @extend_schema(
         summary="Reveal the removal password, for a reason that is recorded",
@@ -246,7 +247,8 @@ class RevealRemovalPassword(ProfileView):
     )
     def post(self, request, pk):
         reason = self.read(serializers.RevealSerializer)["reason"]
-        return Response({"removal_password": reveal_removal_password(self.profile, actor_of(request), reason)})
+        password = reveal_removal_password(self.profile, actor_of(request), reason)
+        return Response({"removal_password": password}, headers={"Cache-Control": "no-store"})
 
 
 def is_set(request, name: str) -> bool:

@@ -3,6 +3,9 @@
 The write and the row that remembers its answer are one transaction, under an advisory lock on (user, key). So a
 process that dies half-way leaves neither, and the key is never stuck. Only successes are remembered: an error changed
 nothing, and the same request may succeed later.
+
+Nothing secret is kept for it: what a request said is remembered as a digest that cannot be guessed at without our key,
+and an answer that is a secret is not remembered at all.
 """
 
 import hashlib
@@ -11,6 +14,7 @@ from functools import partial
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
+from django.utils.crypto import salted_hmac
 from rest_framework.response import Response
 
 from mdm_project.errors import BadRequest, Conflict, EspalierError
@@ -36,7 +40,12 @@ class InProgress(Conflict):
 
 
 class IdempotentWrites:
-    """Mixin of API views: writes with an Idempotency-Key are answered once. Runs after permissions were checked."""
+    """Mixin of API views: writes with an Idempotency-Key are answered once. Runs after permissions were checked.
+
+    Where the answer is a secret it is given each time anew, so that each time is recorded.
+    """
+
+    is_answer_secret = False
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -45,6 +54,8 @@ class IdempotentWrites:
             return
         if not key.strip() or len(key) > MAX_KEY_CHARACTERS or not key.isprintable():
             raise BadRequest(f"{HEADER} must have 1 to {MAX_KEY_CHARACTERS} printable characters.")
+        if self.is_answer_secret:
+            return
         name = request.method.lower()
         setattr(self, name, partial(_answer_once, self, getattr(self, name), key))
 
@@ -89,7 +100,8 @@ def _remember(view, response: Response, **row) -> None:
 def _hash_of(request) -> bytes:
     """Digest method, address and content; the content as parsed, so that uploads count by what is in the files."""
     content = json.dumps(request.data, sort_keys=True, default=_digest_file)
-    return hashlib.sha256(f"{request.method} {request.get_full_path()}\n{content}".encode()).digest()
+    told = f"{request.method} {request.get_full_path()}\n{content}"
+    return salted_hmac("espalier.idempotency", told, algorithm="sha256").digest()
 
 
 def _digest_file(value) -> str:

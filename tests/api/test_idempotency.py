@@ -1,5 +1,7 @@
 """Idempotency-Key: done once, answered twice."""
 
+import hashlib
+import json
 import threading
 from datetime import timedelta
 
@@ -8,6 +10,8 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from commands.models import Command, QueuedCommand
+from devices.escrow import keep_secret
+from devices.models import Event
 from mdm_project.api.idempotency import _lock
 from mdm_project.models import IdempotencyKey
 from mdm_project.tasks import forget_old_keys
@@ -133,3 +137,26 @@ def test_a_request_that_is_still_in_progress_refuses_its_twin(committed_db):
     assert connection.in_atomic_block is False
     assert ask(caller).status_code == 201
     assert Command.objects.count() == 1
+
+
+def test_an_answer_that_is_a_secret_is_not_remembered_and_each_reveal_is_recorded(caller):
+    device = factories.make_device("macos")
+    secret = keep_secret(device, "lock_pin", b"246813")
+    profile = factories.make_locked_profile(factories.make_channel(device), "let-me-remove-it")
+    for address, value in (
+        (f"devices/{device.pk}/secrets/{secret.pk}/reveal/", "246813"),
+        (f"profiles/{profile.pk}/reveal-removal-password/", "let-me-remove-it"),
+    ):
+        answers = [caller.post(address, {"reason": "sold"}, **KEY) for _ in range(2)]
+        assert [value in answer.content.decode() for answer in answers] == [True, True], address
+        assert {answer["Cache-Control"] for answer in answers} == {"no-store"}
+    assert not IdempotencyKey.objects.exists()
+    assert Event.objects.filter(kind__in=("secret_revealed", "removal_password_revealed")).count() == 4
+
+
+def test_what_a_request_said_cannot_be_guessed_from_what_is_remembered(caller):
+    factories.make_channel()
+    ask(caller)
+    body = {"request_type": "ProfileList", "targets": {"all": True}}
+    guess = hashlib.sha256(f"POST /api/v1/commands/\n{json.dumps(body, sort_keys=True)}".encode()).digest()
+    assert bytes(IdempotencyKey.objects.get().request_hash) != guess
