@@ -36,6 +36,7 @@ class BudgetSerializer(serializers.Serializer):
 class GovernorSerializer(serializers.Serializer):
     is_stopped = serializers.BooleanField()
     stopped_because = serializers.CharField()
+    delivered = serializers.IntegerField(help_text="while stopped: delivered before, and not answered yet")
     budgets = BudgetSerializer(many=True)
 
 
@@ -51,6 +52,7 @@ class Governor(ApiView):
         answer = {
             "is_stopped": stopped is not None,
             "stopped_because": stopped.reason if stopped else "",
+            "delivered": switch.delivered_before(stopped) if stopped else 0,
             "budgets": [{"danger": danger.value, **_plain(budget)} for danger, budget in budgets],
         }
         return Response(answer)
@@ -229,7 +231,8 @@ class StopDestructive(HeldStep):
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         number = switch.stop(actor=actor_of(request), reason=form.validated_data["reason"])
-        return Response({"cancelled": number})
+        stopped = switch.current()
+        return Response({"cancelled": number, "delivered": switch.delivered_before(stopped) if stopped else 0})
 
 
 class ResumeDestructive(HeldStep):

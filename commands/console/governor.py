@@ -76,11 +76,12 @@ class GovernorAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         user = request.user
-        held = self.get_queryset(request)
+        held, stopped = self.get_queryset(request), switch.current()
         waiting = list(held.filter(finished_at=None).order_by("id"))
         context = {
             "title": "Safety",
-            "stopped": switch.current(),
+            "stopped": stopped,
+            "delivered": switch.delivered_before(stopped) if stopped else 0,
             "rows": _rows(),
             "changes": LimitChange.objects.filter(ended_at=None).select_related("limit", "limit__role"),
             "waiting": waiting,
@@ -129,8 +130,9 @@ class GovernorAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         context = {"title": "Stop all destructive commands", "button": "Stop them", "is_danger": True}
         context["warning"] = (
-            "Nothing erases, locks, clears a passcode, unenrolls or takes the last network until somebody lets it. "
-            "What waits for its delivery is cancelled; a device that has a command already may carry it out."
+            "Nothing that erases, locks, clears a passcode, unenrolls or takes the last network is sent until somebody "
+            "lets it. What no device has answered is cancelled and not offered again, and what is held stays held. A "
+            "device that has received its command already may carry it out: nothing can call that back."
         )
         return self._with_reason(request, context, switch.stop, "Destructive commands are stopped.")
 

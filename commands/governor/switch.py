@@ -1,6 +1,6 @@
 """The kill switch: nothing destructive goes out while it is on, and what waited for its delivery is cancelled."""
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from commands.governor.admission import GovernorRefused, ReasonRequired, lock_switch
@@ -8,6 +8,8 @@ from commands.governor.models import KillSwitch
 from commands.models import QueuedCommand
 from devices.timeline import Actor, record_event
 from mdm_project.errors import Conflict
+
+NOTE = "stopped"
 
 
 class NotStopped(Conflict):
@@ -24,21 +26,31 @@ def stop(*, actor: Actor, reason: str) -> int:
         raise ReasonRequired("stopping needs a reason", fields={"reason": "is needed"})
     with transaction.atomic():
         lock_switch()
-        try:
-            with transaction.atomic():
-                KillSwitch.objects.create(stopped_by=actor.name[:200], reason=reason.strip())
-        except IntegrityError:
-            pass  # it is on: what slipped in meanwhile is cancelled all the same
-        else:
-            record_event("destructive_stopped", f"All destructive commands stopped: {reason}", actor=actor.name)
-        return _cancel_waiting(actor)
+        switch = current()
+        is_new = switch is None
+        switch = switch or KillSwitch.objects.create(stopped_by=actor.name[:200], reason=reason.strip())
+        number = _cancel_waiting(actor)
+        if is_new:
+            delivered = delivered_before(switch)
+            words = f"{number} waiting commands cancelled, {delivered} of them delivered already"
+            record_event(
+                "destructive_stopped", f"All destructive commands stopped: {reason} ({words})", actor=actor.name
+            )
+    return number
 
 
 def _cancel_waiting(actor: Actor) -> int:
     """Cancel destructive commands that no device has reported on; one that was delivered is not offered again."""
     rows = QueuedCommand.objects.waiting().filter(command__is_destructive=True)
-    note = f"stopped by {actor.name}: all destructive commands are stopped"
+    note = f"{NOTE} by {actor.name}: all destructive commands are stopped"
     return rows.order_by().update(state=QueuedCommand.State.CANCELLED, finished_at=timezone.now(), note=note)
+
+
+def delivered_before(switch: KillSwitch) -> int:
+    """Return how many commands the switch came too late for: delivered, not answered yet, perhaps carried out."""
+    cancelled = QueuedCommand.objects.filter(state=QueuedCommand.State.CANCELLED, deliveries__gt=0)
+    cancelled = cancelled.filter(note__startswith=NOTE, finished_at__gte=switch.stopped_at)
+    return cancelled.filter(command__is_destructive=True).order_by().count()
 
 
 def resume(*, actor: Actor, reason: str) -> None:

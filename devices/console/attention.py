@@ -88,13 +88,14 @@ def _held_item(row: HeldAction, user, *, is_own: bool) -> Attention:
     waits = (
         f"waits for a second person, at most until {clock(until)}" if needs_second else f"waits until {clock(until)}"
     )
-    number = "this device only" if row.device_count == 1 else f"{row.device_count:,} devices"
+    # How many others there are is not for those who are limited to some.
+    whom = f" for {row.device_count:,} devices" if is_own and row.device_count > 1 else ""
     fixes = []
     if is_own and needs_second and row.user_id != user.pk and user.has_perm(MAY_APPROVE):
         fixes.append(Fix("Approve", reverse("admin:commands_heldaction_approve", args=[row.pk])))
     if is_own and user.has_perm("commands.change_command"):
         fixes.append(Fix("Cancel it", reverse("admin:commands_heldaction_cancel", args=[row.pk])))
-    detail = f"Asked by {row.actor} for {number}: “{row.reason}”"
+    detail = f"Asked by {row.actor}{whom}: “{row.reason}”"
     return Attention("bad", "hourglass_top", f"{row.get_danger_display()} {waits} UTC", detail, tuple(fixes), until)
 
 

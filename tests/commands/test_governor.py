@@ -36,6 +36,7 @@ from devices.timeline import SYSTEM, Actor
 from profiles.desired import recompute_desired
 from profiles.models import ItemStatus
 from tests import factories
+from tests.api.client import Caller
 from tests.profiles.assigned import assign, fill, make_channels, make_group, make_profile
 
 SAFETY = "/console/commands/heldaction/"
@@ -226,6 +227,24 @@ def test_the_kill_switch_cancels_what_waits_holds_what_is_held_and_refuses_the_r
     assert holding.release_due() == 1
     held.refresh_from_db()
     assert held.state == HeldAction.State.RELEASED
+
+
+@pytest.mark.django_db
+def test_the_switch_says_what_had_left_already():
+    user = staff()
+    commands = [erase(fleet(1), user).command for _ in range(4)]
+    state = QueuedCommand.State
+    sent, answered, _waiting, refused = [QueuedCommand.objects.filter(command=command) for command in commands]
+    sent.update(state=state.SENT, deliveries=1, sent_at=timezone.now())
+    answered.update(state=state.ACKNOWLEDGED, deliveries=1, finished_at=timezone.now())
+    refused.update(state=state.NOT_NOW, deliveries=1)
+    assert kill_switch.stop(actor=Actor.staff(user), reason="stolen session") == 3
+    assert kill_switch.delivered_before(kill_switch.current()) == 2
+    told = Event.objects.get(kind="destructive_stopped").summary
+    assert told.endswith("stolen session (3 waiting commands cancelled, 2 of them delivered already)")
+    assert Caller(user=user).get("governor/").json()["delivered"] == 2
+    sent.update(state=state.ACKNOWLEDGED, note=None)
+    assert kill_switch.delivered_before(kill_switch.current()) == 1
 
 
 @pytest.mark.django_db

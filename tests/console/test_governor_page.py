@@ -95,7 +95,7 @@ def test_a_limited_person_sees_what_threatens_their_device_and_cancels_only_thei
     AccessLimit.objects.create(user=person).groups.add(group)
     client.force_login(person)
     text = text_of(client.get(f"/console/devices/device/{device_of(held)}/change/"))
-    assert "Erase waits until" in text and "Cancel it" not in text
+    assert "Erase waits until" in text and "Asked by h.lee: “stolen”" in text and "Cancel it" not in text
     assert client.post(f"{SAFETY}{held.pk}/cancel/").status_code == 404
 
 

@@ -14,4 +14,9 @@ class Command(BaseCommand):
 
     def handle(self, reason, **options):
         number = switch.stop(actor=Actor("command line"), reason=" ".join(reason))
-        self.stdout.write(f"Destructive commands are stopped; {number} waiting were cancelled.")
+        stopped = switch.current()
+        delivered = switch.delivered_before(stopped) if stopped else 0
+        self.stdout.write(
+            f"Destructive commands are stopped; {number} waiting were cancelled. {delivered} had been delivered "
+            "before and may be carried out."
+        )
