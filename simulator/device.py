@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from simulator import answers, checkin, identity, plists, profile, session
+from simulator import answers, checkin, filevault, identity, plists, profile, session
 from simulator.catalog import APPLE_TV
 from simulator.chains import MDM, Refused, installation_failed, refuse
 from simulator.cms import IPHONE_STYLE, MAC_STYLE, Identity, Style
@@ -267,6 +267,17 @@ class PretendDevice:
         waiting = [name for name, channel in self.state.channels.items() if channel.ended_not_now]
         return [await self.connect(name) for name in waiting]
 
+    def log_in(self, *, puts_off: bool = False) -> bool:
+        """Have a Mac's person log in, which starts a deferred FileVault; return whether it is on then."""
+        is_on = filevault.log_in(self, puts_off=puts_off)
+        self.changed()
+        return is_on
+
+    def change_recovery_key(self) -> None:
+        """Have a new recovery key made on the Mac, as `fdesetup changerecovery -personal` does."""
+        filevault.make_key(self)
+        self.changed()
+
     def enter_pin(self, pin: str) -> bool:
         """Type the PIN of a locked Mac; True if it starts again."""
         if not self.state.lock_pin or pin != self.state.lock_pin:
@@ -330,6 +341,8 @@ class PretendDevice:
         self.state.apps, self.state.settings, self.state.lost_mode = {}, {}, {}
         self.state.books, self.state.provisioning_profiles, self.state.admin_accounts = {}, {}, []
         self.state.lock_pin = self.state.recovery_lock = self.state.recovery_key = ""
+        self.state.is_recovery_key_escrowed, self.state.filevault_put_off = False, 0
+        self.state.primary_account = {}
         self.state.has_passcode = self.state.is_locked = False
         self.state.name = self.state.hardware.product_class
 

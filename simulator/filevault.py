@@ -31,9 +31,15 @@ def log_in(device: "PretendDevice", *, puts_off: bool) -> bool:
     if puts_off and (allowed < 0 or state.filevault_put_off < allowed):
         state.filevault_put_off += 1
         return False
-    state.recovery_key, state.filevault_put_off = secret_words(6), 0
-    state.is_recovery_key_escrowed = _payload(device, ESCROW) is not None
+    state.filevault_put_off = 0
+    make_key(device)
     return True
+
+
+def make_key(device: "PretendDevice") -> None:
+    """Make a new recovery key; it is handed over if an escrow payload is installed."""
+    device.state.recovery_key = secret_words(6)
+    device.state.is_recovery_key_escrowed = _payload(device, ESCROW) is not None
 
 
 def escrowed_key(device: "PretendDevice") -> dict:

@@ -76,6 +76,9 @@ class DeviceState:
     recovery_lock: str = ""
     firmware_password: str = ""
     recovery_key: str = ""  # of FileVault
+    is_recovery_key_escrowed: bool = False  # an escrow payload was there when it was made
+    filevault_put_off: int = 0  # how often the person did not want it yet
+    primary_account: dict = field(default_factory=dict)  # what AccountConfiguration says of the person's own
     admin_accounts: list[dict] = field(default_factory=list)  # made by AccountConfiguration: GUID, hash...
     other_users: list[str] = field(default_factory=list)  # short names of people besides the owner
     books: dict[str, dict] = field(default_factory=dict)  # by PersistentID or store id

@@ -113,6 +113,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
     search_fields = ("device__serial_number", "device__name", "actor", "reason")
     search_help_text = "Serial number, name, who, reason"
     ordering = ("-id",)
+    list_before_template = "console/workflow/list_before.html"
     empty_title = "No workflows yet"
     empty_text = "Open a device and press “Workflows”: turn on FileVault, find a lost device, offboard…"
     csv_columns = (

@@ -37,7 +37,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name_plural": "workflow batches",
+                "verbose_name": "workflow on many devices",
+                "verbose_name_plural": "workflows on many devices",
                 "default_permissions": (),
                 "ordering": ["-id"],
             },

@@ -131,8 +131,9 @@ def _apply(run: Run, outcome: Outcome) -> bool:
     if isinstance(outcome, Done):
         return _finish_step(run, outcome, now)
     if isinstance(outcome, Failed):
+        title = run.step.title  # once it is over, the next one is the run's
         _end_step(run.row, StepState.FAILED, outcome.why, now)
-        end(run.workflow, Workflow.State.FAILED, f"{run.step.title}: {outcome.why}", now)
+        end(run.workflow, Workflow.State.FAILED, f"{title}: {outcome.why}", now)
         return False
     if isinstance(outcome, Again):
         return _again(run, outcome, now)

@@ -32,7 +32,8 @@ class WorkflowBatch(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "workflow batches"
+        verbose_name = "workflow on many devices"
+        verbose_name_plural = "workflows on many devices"
         default_permissions = ()  # those of workflows
 
     def __str__(self):

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from simulator.device import PretendDevice
 
 FIRST_UID = 501
+# What is said of the person's own account, with what holds where nothing is said.
+PRIMARY_KEYS = {
+    "PrimaryAccountFullName": "",
+    "PrimaryAccountUserName": "",
+    "LockPrimaryAccountInfo": False,
+    "SetPrimarySetupAccountAsRegularUser": False,
+    "SkipPrimarySetupAccountCreation": False,
+}
 
 
 @command("AccountConfiguration")
@@ -30,6 +38,9 @@ def account_configuration(device: "PretendDevice", channel: Channel, content: di
         if "passwordHash" not in account:
             raise refuse(MDM_CLIENT, 97, "No 'passwordHash' in 'AutoSetupAdminAccounts' <MDMClientError:97>")
         check_password_hash(account["passwordHash"])
+    device.state.primary_account = {
+        key: value for key, value in content.items() if key in PRIMARY_KEYS and value != PRIMARY_KEYS[key]
+    }
     device.state.admin_accounts = [
         account
         | {"GUID": str(uuid.uuid5(uuid.NAMESPACE_OID, device.state.hardware.udid + account["shortName"])).upper()}

@@ -1,7 +1,6 @@
 """SecurityInfo, CertificateList and Restrictions.
 
-Owns what a device tells about its protection. Apple: SecurityInfoCommand, CertificateListCommand, RestrictionsCommand,
-FDERecoveryKeyEscrow.
+Owns what a device tells about its protection. Apple: SecurityInfoCommand, CertificateListCommand, RestrictionsCommand.
 """
 
 from typing import TYPE_CHECKING
@@ -10,9 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from simulator import cms, profile
+from simulator import filevault, profile
 from simulator.answers import command
-from simulator.answers.start_passwords import read_recipient
 from simulator.catalog import MAC
 from simulator.state import Channel
 
@@ -64,7 +62,7 @@ def _mac_security(device: "PretendDevice") -> dict:
         "FDE_HasPersonalRecoveryKey": has_filevault,
         "FirewallSettings": firewall,
         **({"IsRecoveryLockEnabled": bool(state.recovery_lock)} if silicon else _firmware(device)),
-        **_escrowed_key(device),
+        **filevault.escrowed_key(device),
         "ManagementStatus": {
             "EnrolledViaDEP": bool(state.is_awaiting_configuration or state.admin_accounts),
             "IsActivationLockManageable": True,
@@ -80,28 +78,6 @@ def _mac_security(device: "PretendDevice") -> dict:
 def _firmware(device: "PretendDevice") -> dict:
     exists = bool(device.state.firmware_password)
     return {"FirmwarePasswordStatus": {"PasswordExists": exists, "ChangePending": False, "AllowOroms": False}}
-
-
-def _escrowed_key(device: "PretendDevice") -> dict:
-    """Encrypt the recovery key to the certificate that an installed escrow payload names; nothing without one."""
-    if not device.state.recovery_key:
-        return {}
-    for data in device.channel.profiles.values():
-        configuration = profile.read_configuration(data, device.identity)
-        for escrow in configuration.of_type("com.apple.security.FDERecoveryKeyEscrow"):
-            recipient = _recipient(configuration, escrow.get("EncryptCertPayloadUUID"))
-            if recipient is not None:
-                key = cms.envelope(device.state.recovery_key.encode(), recipient, "aes256")
-                name = escrow.get("DeviceKey") or device.state.hardware.serial_number
-                return {"FDE_PersonalRecoveryKeyCMS": key, "FDE_PersonalRecoveryKeyDeviceKey": name}
-    return {}
-
-
-def _recipient(configuration: profile.Configuration, payload_uuid: str | None) -> x509.Certificate | None:
-    for payload in configuration.of_type("com.apple.security.pkcs1"):
-        if payload["PayloadUUID"] == payload_uuid:
-            return read_recipient(payload.get("PayloadContent") or b"")
-    return None
 
 
 @command("CertificateList")

@@ -99,6 +99,7 @@ def test_a_recovery_key_leaves_the_mac_only_for_the_certificate_of_an_escrow_pay
     def macbook():
         state = silicon()
         state.recovery_key = "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"
+        state.is_recovery_key_escrowed = True
         return state
 
     mac, reports = converse(

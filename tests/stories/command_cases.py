@@ -100,9 +100,10 @@ def have_an_administrator(cast, device) -> None:
 
 
 def escrow_recovery_key(cast, device) -> None:
-    device.state.recovery_key = device.state.recovery_key or "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"
+    device.state.recovery_key = ""
     row = Device.objects.get(udid=device.state.hardware.udid)
     cast.ask(device, "InstallProfile", {"Payload": filevault_profile(row, bypass_attempts=3)})
+    assert device.log_in()
     cast.ask(device, "SecurityInfo", {})
 
 

@@ -9,7 +9,7 @@ Apple: developer.apple.com/documentation/devicemanagement/fderecoverykeyescrow
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from commands.workflows.definition import Again, Definition, Done, Outcome, Parameter, Step, Wait
+from commands.workflows.definition import START_ANEW, Again, Definition, Done, Outcome, Parameter, Step, Wait
 from commands.workflows.run import Run, all_acknowledged
 from devices.filevault import filevault_profile
 from devices.models import Device, EscrowedSecret
@@ -19,7 +19,7 @@ LOOK_EVERY = timedelta(hours=4)
 
 
 def _refusal(device: Device) -> str:
-    return "" if device.platform == Device.Platform.MACOS else "FileVault is of Macs."
+    return "" if device.platform == Device.Platform.MACOS else "Only Macs have FileVault."
 
 
 def _rotation_refusal(device: Device) -> str:
@@ -66,10 +66,17 @@ def _look_for_encryption(run: Run) -> Outcome:
         return outcome
     if _is_on(run):
         return Done("SecurityInfo says that FileVault is on, and our certificate opened its recovery key")
-    missing = "the recovery key has not been handed over" if run.device.is_encrypted else "it starts at the next login"
     return Again(
-        f"FileVault waits for the person: {missing}. Asked again in {LOOK_EVERY.seconds // 3600} hours.", LOOK_EVERY
+        f"{_MISSING[bool(run.device.is_encrypted)]} Asked again in {LOOK_EVERY.seconds // 3600} hours.", LOOK_EVERY
     )
+
+
+# A key is handed over only if the profile was there when the Mac made it.
+_MISSING = {
+    False: "FileVault waits for the person: it starts at the next login.",
+    True: "FileVault is on, but its recovery key has not come: a key from before the profile stays with whoever turned"
+    " it on. Have a new one made on the Mac, as an administrator: sudo fdesetup changerecovery -personal.",
+}
 
 
 ENABLE = Definition(
@@ -89,6 +96,7 @@ ENABLE = Definition(
         Step("wait", "Wait until it is on and the key is escrowed", _ask_security, _look_for_encryption,
              timeout=timedelta(days=90)),
     ),
+    on_reenrollment=START_ANEW,
 )  # fmt: skip
 
 

@@ -8,13 +8,13 @@ Apple: developer.apple.com/documentation/devicemanagement/account-configuration-
 
 from datetime import timedelta
 
-from commands.workflows.definition import Again, Definition, Done, Outcome, Parameter, Step, Wait
+from commands.workflows.definition import START_ANEW, Again, Definition, Done, Outcome, Parameter, Step, Wait
 from commands.workflows.run import Run, all_acknowledged
 from devices.models import Device
 
 
 def _refusal(device: Device) -> str:
-    return "" if device.platform == Device.Platform.MACOS else "Accounts are set up on Macs."
+    return "" if device.platform == Device.Platform.MACOS else "Only Macs have accounts to set up."
 
 
 def _ask_state(run: Run) -> Outcome | None:
@@ -82,4 +82,5 @@ MAC_ACCOUNT = Definition(
         Step("configure", "Set up the accounts", _configure),
         Step("release", "Let Setup Assistant go on", lambda run: run.ask("DeviceConfigured")),
     ),
+    on_reenrollment=START_ANEW,
 )  # fmt: skip

@@ -1,0 +1,95 @@
+"""The console's pages of workflows on many devices: choosing, the form, who is left out, how it goes, cancelling."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from commands.workflows.batches import start_batch
+from commands.workflows.models import Workflow, WorkflowBatch
+from devices.groups import add_members, create_group
+from devices.models import Device
+from devices.timeline import SYSTEM
+from tests.console.pages import text_of
+from tests.factories import make_channel, make_device
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:devices_device_changelist")
+SELECTED = {"action": "start_workflow", "select_across": "1", "_selected_action": "0", "index": "0"}
+LOST = {"workflow": "lost_device", "message": "Call", "every_minutes": "15", "reason": "stolen van", "confirmed": "1"}
+
+
+@pytest.fixture
+def phones():
+    return [make_channel(make_device(name=f"Phone {n}", is_supervised=True)).device for n in range(3)]
+
+
+def test_the_workflows_are_offered_with_how_many_devices_each_is_for(console, phones):
+    make_channel(make_device("macos"))
+    text = text_of(console.post(LIST, SELECTED))
+    assert "Which workflow, for 4 devices?" in text
+    assert "1 of 4 cannot: Only iPhones and iPads have a Lost Mode. Lock the Mac instead (1)." in text
+    assert "For 3…" in text
+
+
+def test_the_number_is_typed_before_a_dangerous_one_starts_on_many(console, phones):
+    make_channel(make_device("macos"))
+    text = text_of(console.post(LIST, SELECTED | LOST))
+    assert "Type 3 to confirm" in text
+    assert not Workflow.objects.exists()
+    console.post(LIST, SELECTED | LOST | {"typed": "4"})
+    assert not Workflow.objects.exists()
+    response = console.post(LIST, SELECTED | LOST | {"typed": "3"})
+    batch = WorkflowBatch.objects.get()
+    assert response.url == reverse("admin:commands_workflowbatch_change", args=[batch.pk])
+    assert batch.workflows.count() == 3
+    text = text_of(console.get(response.url))
+    assert "3 running" in text and "stolen van" in text
+    assert "Only iPhones and iPads have a Lost Mode" in text
+
+
+def test_a_wrong_parameter_is_told_at_its_field(console, phones):
+    text = text_of(console.post(LIST, SELECTED | LOST | {"typed": "3", "message": ""}))
+    assert "A message or a phone number is needed" in text
+    assert not WorkflowBatch.objects.exists()
+
+
+def test_the_page_of_a_group_leads_there(console, phones):
+    group = create_group("Some", actor=SYSTEM)
+    add_members(group, [phones[0].pk], actor=SYSTEM)
+    page = text_of(console.get(reverse("admin:devices_group_change", args=[group.pk])))
+    place = page.index('value="start_workflow"')
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="(\w+)">', page[place - 40 : place + 400]))
+    assert "Which workflow, for 1 device?" in text_of(console.post(f"{LIST}?group={group.pk}", fields))
+
+
+def test_failures_are_grouped_by_cause_and_what_runs_can_be_cancelled(console, phones):
+    batch = start_batch("lost_device", Device.objects.all(), {"message": "x"}, actor=SYSTEM, reason="r", confirmed=3)
+    first = batch.workflows.order_by("id").values("pk")[:2]
+    batch.workflows.filter(pk__in=list(first.values_list("pk", flat=True))).update(
+        state="failed", note="<b>refused</b>"
+    )
+    address = reverse("admin:commands_workflowbatch_change", args=[batch.pk])
+    text = text_of(console.get(address))
+    assert "Why it failed" in text and "&lt;b&gt;refused" in text and "<b>refused" not in text
+    assert "2 failed" in text and "1 running" in text
+    console.post(reverse("admin:commands_workflowbatch_cancel", args=[batch.pk]), {"reason": "found"})
+    assert batch.workflows.counts() == {"running": 0, "done": 0, "failed": 2, "cancelled": 1}
+    text = text_of(console.get(address))
+    assert "hx-trigger" not in text[text.index('id="batch"') :].split(">")[0]
+
+
+def test_the_statements_of_the_page_do_not_grow_with_the_devices(console, phones):
+    def statements(batch) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            console.get(reverse("admin:commands_workflowbatch_change", args=[batch.pk]))
+        return len(queries)
+
+    few = start_batch("refresh_everything", Device.objects.filter(pk=phones[0].pk), {}, actor=SYSTEM)
+    statements(few)
+    for _ in range(4):
+        make_channel(make_device())
+    many = start_batch("refresh_everything", Device.objects.exclude(pk=phones[0].pk), {}, actor=SYSTEM)
+    assert statements(many) == statements(few)
