@@ -126,18 +126,13 @@ def _waiting(device: Device, user) -> list[Entry]:
 
 
 def _held(device: Device, user) -> list[Entry]:
-    from commands.governor.models import HeldAction
+    from commands.governor.holding import held_of_device
 
     if not user.has_perm("commands.view_command"):
         return []
-    channel_ids = list(device.channels.order_by("id").values_list("id", flat=True))
-    any_of = Q()
-    for channel_id in channel_ids:
-        any_of |= Q(channel_ids__contains=[channel_id])
-    rows = HeldAction.objects.filter(any_of, finished_at=None).order_by("id") if channel_ids else []
     return [
         Entry(held.release_at, "action_held", f"{held.request_type}: {held.get_state_display().lower()}", held.actor)
-        for held in rows
+        for held in held_of_device(device.pk)
     ]
 
 

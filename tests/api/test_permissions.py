@@ -242,7 +242,7 @@ def make_addresses() -> dict:
         "note": add_note(queued.channel.device, "Screen broken.", actor=SYSTEM).pk,
         "other": factories.make_channel().device_id,
         "held": factories.make_held().pk,
-        "limit": GovernorLimit.objects.get(danger="lock").pk,
+        "limit": GovernorLimit.objects.get(danger="lock", role=None).pk,
         "role": Role.objects.create(name="Of a site").name,
         "role_limit": make_limit_of_role().pk,
         "event": record_event("seen", "seen").pk,

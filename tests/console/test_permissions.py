@@ -233,7 +233,7 @@ def change_of_limit(limit: GovernorLimit) -> LimitChange:
 
 
 def limit_of_role() -> GovernorLimit:
-    role = Role.objects.create(name="Of a site")
+    role = Role.objects.create(name="Of a site, in the console")
     return add_limit("lock", role, {"per_person": 1}, actor=SYSTEM, reason="a site")[0]
 
 
@@ -254,7 +254,7 @@ def make_rows() -> dict:
     token, _text = tokens.create_token(make_staff(is_superuser=True), "script")
     assigned = factories.make_profile(name="Assigned")
     assignment = assign(assigned, make_group(channel))
-    limit = GovernorLimit.objects.get(danger="lock")
+    limit = GovernorLimit.objects.get(danger="lock", role=None)
     change = {"kind": "change_assignment", "assignment": assignment.pk, "fields": {"priority": 1}}
     return {
         "search": SavedSearch.objects.create(name="Shared", search="a", is_shared=True).pk,
