@@ -26,7 +26,7 @@ from devices.inventory.answers import storable
 from devices.isolation import work_isolated
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
-from mdm_project.errors import BadRequest, UnreadablePlist
+from mdm_project.errors import BadRequest, EspalierError, UnreadablePlist
 
 MAX_ATTEMPTS = 3
 MAX_BATCH_BYTES = 32 * 1024 * 1024
@@ -150,7 +150,9 @@ def _interpret(reports: list[CommandReport], outcomes: dict[int, _Outcome]) -> N
     lock_devices(report.device_id for _interpreter, meant in work for report in meant)
     for interpreter, meant in work:
         for report, error in work_isolated(meant, interpreter.act):
-            report.problems.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            # Words of our own may be read by anybody; those of a library quote what the device said, secrets included.
+            told = error.detail if isinstance(error, EspalierError) else "the log of the worker says where"
+            report.problems.append(f"{type(error).__name__}: {told}")
             outcomes[report.report_id].is_done = False
     for report in reports:
         outcomes[report.report_id].problem = _problem(report, outcomes[report.report_id])

@@ -205,7 +205,7 @@ def test_a_poisoned_report_is_given_up_after_three_attempts(poisoned):
     bad.refresh_from_db()
     assert bad.attempts == 3
     assert bad.interpreted_at is not None
-    assert bad.problem == "cannot be interpreted: KeyError: 'something a programmer forgot'"
+    assert bad.problem == "cannot be interpreted: KeyError: the log of the worker says where"
 
 
 def test_an_error_of_the_database_is_isolated_too(monkeypatch):
@@ -222,7 +222,7 @@ def test_an_error_of_the_database_is_isolated_too(monkeypatch):
     bad.refresh_from_db()
     good.refresh_from_db()
     assert good.problem is None
-    assert bad.problem.startswith("cannot be interpreted: DataError: invalid input")
+    assert bad.problem.startswith("cannot be interpreted: DataError: the log")
 
 
 def test_the_number_of_statements_does_not_grow_with_the_number_of_reports(django_assert_max_num_queries):
