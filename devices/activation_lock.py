@@ -80,6 +80,6 @@ def escrow_key_of(device: Device, *, actor: Actor) -> str:
     if kept is not None:
         return BypassCode.parse(kept.decode()).escrow_key
     code = make_code()
-    keep_secret(device, SERVER_CODE, code.text.encode(), source="made here")
+    keep_secret(device, SERVER_CODE, code.text.encode(), source="this server")
     record_event("bypass_code_made", "Activation Lock bypass code made and kept", device=device, actor=actor.name)
     return code.escrow_key
