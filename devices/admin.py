@@ -36,6 +36,7 @@ from devices.group_admin import CustomAttributeAdmin, GroupAdmin, TagAdmin  # no
 from devices.models import Device, Person, RejectedMessage
 from devices.redaction import redact
 from devices.rejections import excerpt_context
+from devices.search import nearest
 from devices.services import delete_person, save_person
 from devices.timeline import Actor
 from devices.trust_admin import CertificateAuthorityAdmin, IdentityAdmin  # noqa: F401 (registers them)
@@ -107,7 +108,7 @@ class DeviceAdmin(SavedSearchPages, BulkActions, DevicePages, SecretPages, NoteP
             return found, False
         # The page says so: what resembles a text is not what contains it.
         request.is_resembling = True
-        return queryset.matching(text), False
+        return queryset.filter(pk__in=nearest(queryset, text)), False
 
     @display(description="Device", ordering="name")
     def name_column(self, device):

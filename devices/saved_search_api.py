@@ -2,12 +2,13 @@
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
 from rest_framework.response import Response
 
 from commands.serializers import StrictSerializer
 from devices.models import SavedSearch
-from devices.saved_searches import change_search, delete_search, save_search, words_of
+from devices.saved_searches import SHARE, change_search, delete_search, may_change, save_search, words_of
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
@@ -82,6 +83,12 @@ class SavedSearchList(SearchView, ListCreateAPIView):
 class SavedSearchDetail(SearchView, RetrieveAPIView):
     access = {"GET": reading(VIEW_DEVICE), "PATCH": WRITING, "DELETE": WRITING}
 
+    def changeable(self) -> SavedSearch:
+        saved, user = self.get_object(), self.request.user
+        if not may_change(saved, user):
+            raise PermissionDenied(f"This search belongs to somebody else: {user.get_username()} lacks {SHARE}.")
+        return saved
+
     @extend_schema(summary="Show a saved search of devices")
     def get(self, request, *args, **kwargs):
         return self.retrieve(request, *args, **kwargs)
@@ -92,10 +99,10 @@ class SavedSearchDetail(SearchView, RetrieveAPIView):
     def patch(self, request, *args, **kwargs):
         form = SearchChangeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        saved = change_search(self.get_object(), **form.validated_data, actor=actor_of(request))
+        saved = change_search(self.changeable(), **form.validated_data, actor=actor_of(request))
         return Response(self.get_serializer(saved).data)
 
     @extend_schema(summary="Delete a saved search of devices", responses={204: None})
     def delete(self, request, *args, **kwargs):
-        delete_search(self.get_object(), actor=actor_of(request))
+        delete_search(self.changeable(), actor=actor_of(request))
         return Response(status=204)

@@ -79,13 +79,15 @@ def plain(text: str) -> str:
 
 
 def _found(visible, forms: list[str]) -> list[int]:
-    """A fleet bought in one batch has hundreds with the same beginning, so equal ones are asked for by themselves."""
+    """Hundreds of a fleet bought in one batch contain a text: then equal ones and beginnings are asked for on their own."""
     found: dict[int, None] = {}
-    asked = (("%\n{}\n%", _DEVICES), ("%\n{}\n%", _OF_PEOPLE), ("%\n{}%", _DEVICES), ("%{}%", _DEVICES),
-             ("%{}%", _OF_PEOPLE))  # fmt: skip
-    for pattern, statement in asked:
-        rows = visible.filter(pk__in=RawSQL(statement, [_patterns(pattern, forms)])).order_by("id")
-        found |= dict.fromkeys(rows.values_list("pk", flat=True)[:CANDIDATES])
+    for statement in (_DEVICES, _OF_PEOPLE):
+        for pattern in ("%{}%", "%\n{}\n%", "%\n{}%"):
+            rows = visible.filter(pk__in=RawSQL(statement, [_patterns(pattern, forms)])).order_by("id")
+            ids = list(rows.values_list("pk", flat=True)[:CANDIDATES])
+            found |= dict.fromkeys(ids)
+            if pattern == "%{}%" and len(ids) < CANDIDATES:
+                break
     return list(found)
 
 
