@@ -79,7 +79,7 @@ def plain(text: str) -> str:
 
 
 def _found(visible, forms: list[str]) -> list[int]:
-    """Hundreds of a fleet bought in one batch contain a text: then equal ones and beginnings are asked for on their own."""
+    """Hundreds of one batch of devices contain a text: then equal ones and beginnings are asked for on their own."""
     found: dict[int, None] = {}
     for statement in (_DEVICES, _OF_PEOPLE):
         for pattern in ("%{}%", "%\n{}\n%", "%\n{}%"):
