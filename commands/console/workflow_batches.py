@@ -3,6 +3,7 @@
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -103,7 +104,10 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         return request.user.has_perm("commands.view_workflow")
 
     def get_queryset(self, request):
-        return WorkflowBatch.objects.visible_to(request.user).defer("parameters_encrypted")
+        """With the number of devices that the person may see, which for limited people is not that of the batch."""
+        seen = Workflow.objects.visible_to(request.user).order_by().values("pk")
+        batches = WorkflowBatch.objects.visible_to(request.user).defer("parameters_encrypted")
+        return batches.annotate(seen=Count("workflows", filter=Q(workflows__in=seen)))
 
     def get_urls(self):
         return [self.view_path("<int:pk>/cancel/", self.cancel_view, "cancel"), *super().get_urls()]
@@ -113,9 +117,9 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         address = self.route("change", batch.pk)
         return format_html('<a class="e-link" href="{}">{}</a>', address, definition_of(batch.kind).title)
 
-    @display(description="Devices", ordering="device_count")
+    @display(description="Devices", ordering="seen")
     def count_column(self, batch):
-        return f"{batch.device_count:,}"
+        return f"{batch.seen:,}"
 
     @display(description="Started", ordering="-id")
     def created_column(self, batch):

@@ -3,6 +3,8 @@
 import json
 from datetime import timedelta
 
+from django.utils import timezone
+
 from commands.asking import ask
 from commands.models import QueuedCommand, Report
 from commands.progress import progress
@@ -18,6 +20,8 @@ State = QueuedCommand.State
 OF_PEOPLE = ("staff", "api")
 MAY_ASK = "commands.add_command"
 RETRY_AFTER = timedelta(minutes=15)
+# An answer has its workflow looked at; by itself it is looked at seldom: thousands may wait for devices that are away.
+SOON, LATER = timedelta(minutes=1), timedelta(minutes=15)
 
 
 class AskerGone(BadRequest):
@@ -76,10 +80,11 @@ class Run:
         Whoever started the workflow must still be allowed to ask: an account that was closed asks for nothing more.
         """
         self._check_asker()
-        title = self.definition.title
-        reason = f"{title}: {self.workflow.reason}" if self.workflow.reason else title
         batch = self.workflow.batch
         part_of = batch.device_count if batch else 1
+        # Who approves one of many is to know of how many.
+        title = f"{self.definition.title} on {part_of} devices" if part_of > 1 else self.definition.title
+        reason = f"{title}: {self.workflow.reason}" if self.workflow.reason else title
         asked = ask(request_type, payload or {}, self.channel(), actor=self.actor, reason=reason, part_of=part_of)
         if asked.held is not None:
             self.memory["held_action"] = asked.held.pk
@@ -162,7 +167,8 @@ def _waiting(answers: list[QueuedCommand]) -> Outcome | None:
     if waiting is None:
         return None
     state = progress(waiting)
-    return Wait(f"{waiting.command.request_type}: {state.word.lower()}. {state.why}", timedelta(minutes=1))
+    again = min(max((timezone.now() - waiting.queued_at) / 4, SOON), LATER)
+    return Wait(f"{waiting.command.request_type}: {state.word.lower()}. {state.why}", again)
 
 
 def _unread(answers: list[QueuedCommand]) -> Outcome | None:

@@ -117,6 +117,7 @@ def test_a_thousand_devices_offboarded_by_one_session_stop_at_the_limit_and_say_
     )
     assert HeldAction.objects.filter(state=HeldAction.State.NEEDS_APPROVAL).count() == 10
     assert sum(PermitRow.objects.values_list("devices", flat=True)) == 10
+    assert HeldAction.objects.first().reason == "Offboard on 1000 devices: sold", "the second person knows of how many"
     stopped = batch.workflows.running().filter(note__contains="is limited")
     assert stopped.count() == 990
     assert Event.objects.filter(kind="governor_refused", device__isnull=False).count() == 990
@@ -177,3 +178,16 @@ def test_what_is_over_goes_after_its_retention_and_what_runs_stays(lee, settings
     assert list(HeldAction.objects.all()) == [waiting]
     assert Event.objects.count() == told
     assert not Command.objects.exists()
+
+
+def test_the_longer_a_device_is_away_the_seldomer_its_workflow_is_looked_at(lee):
+    workflow = start_workflow("lost_device", enrolled_phones(1).get(), {"message": "x"}, actor=lee, reason="lost")
+    advance_due()
+    pauses = []
+    for away in (timedelta(), timedelta(minutes=20), timedelta(days=1)):
+        QueuedCommand.objects.update(queued_at=timezone.now() - away)
+        Workflow.objects.update(due_at=timezone.now())
+        advance_due()
+        workflow.refresh_from_db()
+        pauses.append(round((workflow.due_at - timezone.now()) / timedelta(minutes=1)))
+    assert pauses == [1, 5, 15]

@@ -10,10 +10,10 @@ from django.urls import reverse
 from commands.workflows.batches import start_batch
 from commands.workflows.models import Workflow, WorkflowBatch
 from devices.groups import add_members, create_group
-from devices.models import Device
+from devices.models import AccessLimit, Device
 from devices.timeline import SYSTEM
 from tests.console.pages import text_of
-from tests.factories import make_channel, make_device
+from tests.factories import make_channel, make_device, make_staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:devices_device_changelist")
@@ -93,3 +93,17 @@ def test_the_statements_of_the_page_do_not_grow_with_the_devices(console, phones
         make_channel(make_device())
     many = start_batch("refresh_everything", Device.objects.exclude(pk=phones[0].pk), {}, actor=SYSTEM)
     assert statements(many) == statements(few)
+
+
+def test_a_limited_person_sees_how_many_of_their_devices_it_is_on(console, phones):
+    group = create_group("Lyon", actor=SYSTEM)
+    add_members(group, [phones[0].pk], actor=SYSTEM)
+    batch = start_batch("lost_device", Device.objects.all(), {"message": "x"}, actor=SYSTEM, reason="r", confirmed=3)
+    person = make_staff("commands.view_workflow", "devices.view_device")
+    AccessLimit.objects.create(user=person).groups.add(group)
+    console.force_login(type(person).objects.get(pk=person.pk))
+    listed = text_of(console.get(reverse("admin:commands_workflowbatch_changelist")))
+    assert re.search(r"field-count_column[^>]*>\s*(?:<[^>]+>\s*)*1\s*<", listed)
+    text = text_of(console.get(reverse("admin:commands_workflowbatch_change", args=[batch.pk])))
+    assert "1 running" in text
+    assert "Phone 1" not in text
