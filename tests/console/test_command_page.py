@@ -90,7 +90,11 @@ def test_a_command_goes_to_a_group_from_its_page(console):
     page = console.get(reverse("admin:devices_group_change", args=[group.pk])).content.decode()
     address = f"{reverse('admin:devices_device_changelist')}?group={group.pk}"
     assert address in page
-    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="(\w+)">', page[page.index(address) :]))
+    fields = dict(
+        re.findall(
+            r'<input type="hidden" name="([a-z_]+)" value="(\w+)">', page[page.index(address) :].split("</form>")[0]
+        )
+    )
     assert "Which command, for 1 device?" in text_of(console.post(address, fields))
     console.post(address, fields | {"command": "ProfileList", "confirmed": "1"})
     assert list(Command.objects.get().targets.values_list("channel", flat=True)) == [inside.pk] != [outside.pk]
