@@ -14,6 +14,7 @@ _BODY = re.compile(r"<plist[^>]*>\n?(.*)</plist>", re.DOTALL)
 # A key and what stands after it, up to the next tag; in XML that may be broken.
 _PAIR = re.compile(r"(<key>\s*([^<>]{0,200}?)\s*</key>\s*<[a-z]{1,10}>)[^<]*")
 _JSON_PAIR = re.compile(r'("([^"\\]{1,200})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,{}\[\]"]+)')
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARK = "\ue000"
 _MARKED = re.compile(rf"<string>{_MARK}(.*?){_MARK}</string>", re.DOTALL)
 
@@ -27,6 +28,11 @@ def without_secrets(text: str) -> str:
     """Return XML or JSON as it was typed, with REDACTED for the texts of keys that are secret by their names."""
     text = _PAIR.sub(lambda found: f"{found[1]}{REDACTED}" if is_secret_name(found[2]) else found[0], text)
     return _JSON_PAIR.sub(lambda found: f'{found[1]}"{REDACTED}"' if is_secret_name(found[2]) else found[0], text)
+
+
+def writable(text: str) -> str:
+    """Return a text with a mark in the place of characters that XML forbids."""
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def is_secret_name(name: str) -> bool:

@@ -23,7 +23,7 @@ from mdm_project import plist
 from mdm_project.errors import BadRequest
 from profiles.catalogue.keys import Key, Role, Type
 from profiles.console.pointers import below, free_key, item_key
-from profiles.console.raw_text import from_text
+from profiles.console.raw_text import from_text, writable
 from profiles.console.values import MISSING, BadName, Invalid, Kept, Names, Uploaded, digest_of
 from profiles.masking import restore
 
@@ -138,6 +138,8 @@ class Reader:
             value = Invalid("", "needs a value", "")
         if not name:
             found[BadName(name, "needs a name")] = value
+        elif writable(name) != name:
+            found[BadName(writable(name), "has a character that property lists cannot hold")] = value
         elif name in found or any(key.name == name and key.role is Role.MEMBER for key in keys):
             found[BadName(name, "is there already")] = value
         else:
@@ -175,7 +177,7 @@ _EMPTY = {Type.DICTIONARY: dict, Type.ARRAY: list}
 
 
 def _string(text: str, _stored_type: str = ""):
-    return text
+    return text if writable(text) == text else Invalid(text, "has a character that property lists cannot hold")
 
 
 def _integer(text: str, _stored_type: str = ""):

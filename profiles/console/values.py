@@ -11,7 +11,7 @@ from django.utils.crypto import salted_hmac
 
 from devices.redaction import REDACTED, redact
 from mdm_project import plist
-from profiles.console.raw_text import without_secrets
+from profiles.console.raw_text import without_secrets, writable
 from profiles.masking import mask
 
 MISSING = object()
@@ -139,5 +139,5 @@ def masked_values(tree):
     if isinstance(tree, Kept):
         return REDACTED if tree.is_secret else tree.value
     if isinstance(tree, Invalid):
-        return without_secrets(tree.text)
+        return writable(without_secrets(tree.text))
     return tree.value if isinstance(tree, Uploaded) else tree
