@@ -1,7 +1,7 @@
 """Composing any command of Apple's schema in the console: what there is, its form, whom it is for, sending it.
 
 The form is the composer's (profiles.console.keys_form). Keys that a meaning fills in for each device are not asked for.
-What was typed is sent and not kept: a form that is shown again holds it, the server does not.
+What was typed is sent and not kept; a form that is shown again asks for secrets again.
 """
 
 from urllib.parse import urlencode
