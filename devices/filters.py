@@ -22,11 +22,14 @@ ENROLLMENT_STATES = [(PRE_ASSIGNED, "Pre-assigned"), *Enrollment.State.choices]
 
 
 class DeviceSearch(SearchFilter):
-    """``search`` among serial number, UDID, name, user, IMEI, MAC addresses, phone number and asset tag."""
+    """``search`` among serial number, UDID, name, user, IMEI, MAC addresses, phone number and asset tag.
+
+    What only resembles is not found: scripts act on what they find.
+    """
 
     def filter_queryset(self, request, queryset, view):
         text = request.query_params.get(self.search_param, "").replace("\x00", "").strip()
-        return queryset.matching(text) if text else queryset
+        return queryset.matching(text, forgiving=False) if text else queryset
 
 
 def current_enrollment(**conditions) -> Exists:

@@ -120,6 +120,12 @@ def test_search_finds_a_device_by_its_user_and_survives_odd_text(caller):
     assert len(caller.results("devices/", search="\x00")) == 2
 
 
+def test_search_does_not_find_what_only_resembles(caller):
+    factories.make_device("ios", serial_number="F2LXK7Q7HG")
+    assert len(caller.results("devices/", search="f2lxk7q7hg")) == 1
+    assert caller.results("devices/", search="F2LXK7Q7H6") == []
+
+
 def test_filters_narrow_the_list(caller):
     old = factories.make_device("macos", os_version="14.9", os_version_parts=[14, 9], is_supervised=True)
     new = factories.make_device("macos", os_version="15.10", os_version_parts=[15, 10], is_supervised=False)
