@@ -42,7 +42,9 @@ def test_what_people_know_of_a_device_finds_it_first(user, ada, text):
     assert find_devices(text, user)[0] == ada
 
 
-@pytest.mark.parametrize("text", ["F2LXK7O7HG", "F2LKX7Q7HG", "Ada Okafr", "okaffor", "ada.okafor@exmaple.com", "okafro"])
+@pytest.mark.parametrize(
+    "text", ["F2LXK7O7HG", "F2LKX7Q7HG", "Ada Okafr", "okaffor", "ada.okafor@exmaple.com", "okafro"]
+)
 def test_typing_errors_are_forgiven(user, ada, text):
     assert find_devices(text, user)[0] == ada
 
