@@ -43,11 +43,14 @@ def shares(counts: dict[str, int]) -> list[Share]:
     return [Share(words, tone, number, round(100 * number / total, 2)) for words, tone, number in parts if number]
 
 
-def left_out(command: Command, user) -> list[LeftOut]:
-    """Return who could not take it, by reason; people see those of the devices that they may see."""
+def left_out(refused: list[dict], user) -> list[LeftOut]:
+    """Return who could not take a command or a workflow, by reason; people see those of the devices they may see.
+
+    ``refused`` is what `commands.asking.group_refusals` kept of it.
+    """
     groups = []
     visible = Device.objects.visible_to(user)
-    for group in command.refused:
+    for group in refused:
         devices = visible.filter(pk__in=group["device_ids"])
         count = devices.count()
         if count:
@@ -63,7 +66,7 @@ def outcome_context(command: Command, targets, user, rows: list) -> dict:
     return {
         "counts": counts,
         "causes": causes,
-        "left_out": left_out(command, user),
+        "left_out": left_out(command.refused, user),
         "shares": shares(counts),
         "rows": rows,
         "has_waiting": has_waiting,

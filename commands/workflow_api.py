@@ -101,7 +101,7 @@ class WorkflowBatchDetailSerializer(WorkflowBatchSerializer):
                 for it in overview[name]
             ]
         overview["left_out"] = [
-            {"reason": it["reason"], "count": it["count"], "device_ids": [row.pk for row in it["devices"]]}
+            {"reason": it.reason, "count": it.count, "device_ids": [row.pk for row in it.devices]}
             for it in overview["left_out"]
         ]
         return overview

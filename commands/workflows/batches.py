@@ -20,7 +20,7 @@ from commands.workflows.definitions import definition_of
 from commands.workflows.engine import drop_held
 from commands.workflows.models import Workflow, WorkflowBatch, WorkflowStep
 from commands.workflows.notice import look_soon
-from commands.workflows.services import ReasonNeeded, WorkflowRefused
+from commands.workflows.services import WorkflowRefused, clean_wish
 from devices.models import Device, Enrollment
 from devices.timeline import Actor, record_event, record_events
 from mdm_project.crypto import seal
@@ -67,9 +67,7 @@ def start_batch(
     InvalidParameters, ReasonNeeded, ConfirmationRequired, and WorkflowRefused when nobody is left.
     """
     definition = definition_of(kind)
-    values = definition.clean(parameters)
-    if definition.is_dangerous and not reason.strip():
-        raise ReasonNeeded(f"{definition.title} needs a reason", fields={"reason": "is needed"})
+    values = clean_wish(definition, parameters, reason)
     plan = plan_batch(kind, devices)
     if not plan.devices:
         raise WorkflowRefused(plan.words or "there is no device to start it on")

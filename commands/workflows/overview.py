@@ -5,13 +5,10 @@ from collections import defaultdict
 from django.db.models import Count, Window
 from django.db.models.functions import RowNumber
 
-from commands.causes import cause_of
+from commands.causes import EXAMPLES, MAX_ROWS, cause_of
+from commands.overview import left_out
 from commands.workflows.models import Workflow, WorkflowBatch
-from devices.models import Device
 
-EXAMPLES = 5
-# Of notes that differ from device to device, no more than this are looked at for examples.
-MAX_ROWS = 1000
 BEING_BEGUN = "a worker begins it soon"
 TONES = (("done", "ok"), ("failed", "bad"), ("running", "wait"), ("cancelled", "gone"))
 
@@ -36,18 +33,6 @@ def notes_by_cause(workflows) -> list[dict]:
     return [{"cause": cause, "count": number, "workflows": examples[cause]} for cause, number in ordered]
 
 
-def left_out(batch: WorkflowBatch, user) -> list[dict]:
-    """Return ``[{"reason", "count", "devices"}]`` of those who could not take it, as far as a person may see them."""
-    visible, groups = Device.objects.visible_to(user), []
-    for group in batch.left_out:
-        devices = visible.filter(pk__in=group["device_ids"])
-        number = devices.count()
-        if number:
-            some = list(devices.order_by("id")[:EXAMPLES])
-            groups.append({"reason": group["reason"], "count": number, "devices": some})
-    return groups
-
-
 def batch_overview(batch: WorkflowBatch, user) -> dict:
     """Return counts by state, failed and running by cause, and who was left out, of the devices a person may see."""
     workflows = Workflow.objects.visible_to(user).filter(batch=batch)
@@ -57,5 +42,5 @@ def batch_overview(batch: WorkflowBatch, user) -> dict:
         "total": sum(counts.values()),
         "failures": notes_by_cause(workflows.filter(state="failed")) if counts["failed"] else [],
         "waiting": notes_by_cause(workflows.running()) if counts["running"] else [],
-        "left_out": left_out(batch, user),
+        "left_out": left_out(batch.left_out, user),
     }

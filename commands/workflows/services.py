@@ -8,6 +8,7 @@ from django.utils import timezone
 from commands.models import QueuedCommand
 from commands.queue import cancel_commands
 from commands.workflows import engine
+from commands.workflows.definition import Definition
 from commands.workflows.definitions import definition_of
 from commands.workflows.models import Workflow, WorkflowStep
 from commands.workflows.notice import look_soon
@@ -27,6 +28,14 @@ class ReasonNeeded(BadRequest):
     code = "reason_required"
 
 
+def clean_wish(definition: Definition, parameters: dict, reason: str) -> dict:
+    """Return the parameters of a workflow that somebody wants; raises InvalidParameters and ReasonNeeded."""
+    values = definition.clean(parameters)
+    if definition.is_dangerous and not reason.strip():
+        raise ReasonNeeded(f"{definition.title} needs a reason", fields={"reason": "is needed"})
+    return values
+
+
 def start_workflow(kind: str, device: Device, parameters: dict, *, actor: Actor, reason: str = "") -> Workflow:
     """Begin a workflow on a device; a worker takes its first step after the commit.
 
@@ -34,9 +43,7 @@ def start_workflow(kind: str, device: Device, parameters: dict, *, actor: Actor,
     WorkflowRefused when the device cannot take it or one of the kind is running there.
     """
     definition = definition_of(kind)
-    values = definition.clean(parameters)
-    if definition.is_dangerous and not reason.strip():
-        raise ReasonNeeded(f"{definition.title} needs a reason", fields={"reason": "is needed"})
+    values = clean_wish(definition, parameters, reason)
     refusal = definition.refusal(device)
     if refusal:
         raise WorkflowRefused(refusal)

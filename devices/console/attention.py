@@ -15,13 +15,13 @@ from commands.governor.holding import MAY_APPROVE
 from commands.models import Report
 from commands.progress import clock
 from devices.console.page import ATTENTION_DAYS, Health, current_identity
+from devices.console.sending import MAY_SEND
 from devices.models import Device, Enrollment, InstalledCertificate, RejectedMessage
 from profiles.models import ItemStatus
 
 SILENT_DAYS = 7
 IDENTITY_WARNING_DAYS = CERTIFICATE_WARNING_DAYS = 30
 MAX_OF_A_KIND = 5
-MAY_SEND = "commands.add_command"
 MAY_SEE_HELD = "commands.view_heldaction"
 INSTALLING = ("InstallProfile", "RemoveProfile")
 
@@ -39,7 +39,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Attention:
-    """Something that needs a person. ``until`` is the moment it counts down to."""
+    """Something that needs a person. ``until`` is the moment it counts down to; ``is_of_profile``: trying again helps."""
 
     tone: str
     icon: str
@@ -47,6 +47,7 @@ class Attention:
     detail: str = ""
     fixes: tuple[Fix, ...] = ()
     until: datetime | None = None
+    is_of_profile: bool = False
 
 
 def attention_of(device: Device, health: Health, user) -> list[Attention]:
@@ -96,7 +97,7 @@ def _held_item(row: HeldAction, user, *, is_own: bool) -> Attention:
     if is_own and user.has_perm("commands.change_command"):
         fixes.append(Fix("Cancel it", reverse("admin:commands_heldaction_cancel", args=[row.pk])))
     detail = f"Asked by {row.actor}{whom}: “{row.reason}”"
-    return Attention("bad", "hourglass_top", f"{row.get_danger_display()} {waits} UTC", detail, tuple(fixes), until)
+    return Attention("attn", "hourglass_top", f"{row.get_danger_display()} {waits} UTC", detail, tuple(fixes), until)
 
 
 def _leaving(device: Device) -> list[Attention]:
@@ -137,9 +138,9 @@ def _configuration(item: ItemStatus, device: Device, health: Health, user) -> At
     fixes = (retry,) if _may_ask(health, user) else ()
     cause = item.error or "The device gave no reason."
     if item.state != ItemStatus.State.FAILED:
-        return Attention("attn", "tune", f"“{name}” is not as it should be", cause, fixes)
+        return Attention("attn", "tune", f"“{name}” is not as it should be", cause, fixes, is_of_profile=True)
     again = "" if item.is_stopped else " It is tried again by itself."
-    return Attention("bad", "tune", f"“{name}” failed", f"{cause}{again}", fixes)
+    return Attention("bad", "tune", f"“{name}” failed", f"{cause}{again}", fixes, is_of_profile=True)
 
 
 def _failures(health: Health, user, told: set[str]) -> list[Attention]:
@@ -165,7 +166,8 @@ def _identities(device: Device, health: Health, user) -> list[Attention]:
     if identity is None or identity.not_after > timezone.now() + timedelta(days=IDENTITY_WARNING_DAYS):
         return []
     days = (identity.not_after - timezone.now()).days
-    title = f"Its certificate expires in {days} days" if days >= 0 else "Its certificate has expired"
+    left = "within a day" if days == 0 else f"in {days} day{'' if days == 1 else 's'}"
+    title = f"Its certificate expires {left}" if days >= 0 else "Its certificate has expired"
     detail = "Renew it before the device can no longer speak to this server."
     fixes = (Fix("Renew", _of_device("renew", device)),) if _may_ask(health, user) else ()
     return [Attention("attn", "badge", title, detail, fixes)]

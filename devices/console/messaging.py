@@ -13,7 +13,6 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
 from django.urls import reverse
 
-from commands.applicability import refusal_of
 from commands.forms import DeviceLock
 from commands.meanings import Candidate
 from commands.workflows.definitions.lost_device import LOST_DEVICE
@@ -70,8 +69,8 @@ def _lock_refusal(device: Device, candidate: Candidate | None, user) -> str:
         return sending.NOT_ENROLLED
     if not user.has_perm(sending.MAY_SEND):
         return "You may not send commands."
-    if reason := refusal_of(LOCK, candidate):
-        return _sentence(reason)
+    if reason := sending.refusal_words(LOCK, candidate):
+        return reason
     if candidate.target.shared_ipad:
         return "A Shared iPad shows no message when it is locked."
     if device.is_lost_mode_enabled:
@@ -95,7 +94,7 @@ def _lost_refusal(device: Device, candidate: Candidate | None, user) -> str:
         return sending.NOT_ENROLLED
     if not user.has_perm(MAY_START):
         return "You may not start workflows."
-    return LOST_DEVICE.refusal(device) or _sentence(refusal_of("EnableLostMode", candidate))
+    return LOST_DEVICE.refusal(device) or sending.refusal_words("EnableLostMode", candidate)
 
 
 def _mail(device: Device, user) -> MessageChoice:
@@ -133,10 +132,6 @@ def _call(device: Device) -> MessageChoice:
         return MessageChoice("call", "Call", "call", "", refusal="What the device told is not a phone number.")
     tells = f"{device.phone_number}, the number of the device itself."
     return MessageChoice("call", "Call", "call", tells, f"tel:{number}")
-
-
-def _sentence(reason: str) -> str:
-    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
 
 
 def _written_here(choices: list[MessageChoice], device: Device) -> dict:

@@ -54,9 +54,12 @@ def choices(candidate: Candidate | None = None, *, only: tuple[type[CommandForm]
 
 
 def _refusal(form: type[CommandForm], candidate: Candidate | None) -> str:
-    if candidate is None or not form.request_type:
-        return ""
-    reason = refusal_of(form.request_type, candidate)
+    return refusal_words(form.request_type, candidate) if candidate and form.request_type else ""
+
+
+def refusal_words(request_type: str, candidate: Candidate) -> str:
+    """Say in a sentence why a channel cannot take a command, or nothing."""
+    reason = refusal_of(request_type, candidate)
     return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
 
 

@@ -13,11 +13,12 @@ from devices.console.attention import attention_of
 from devices.console.forms import ReasonForm
 from devices.console.notes import notes_context
 from devices.console.page import find_device
-from devices.console.secrets import MAY_REVEAL_OF_PROFILES, locked_profiles, reveal_dialog
+from devices.console.secrets import MAY_REVEAL, MAY_REVEAL_OF_PROFILES, locked_profiles, reveal_dialog
+from devices.console.sending import MAY_SEND, NOT_ENROLLED
 from devices.console.shown import live_context, page_context
 from devices.helpdesk.frame import dialog, framed, told
 from devices.helpdesk.standing import standing_of
-from devices.helpdesk.tasks import MAY_REVEAL, MAY_SEND, NOT_ENROLLED, Known, Task, tasks_of
+from devices.helpdesk.tasks import Known, Task, tasks_of
 from devices.models import Device, Enrollment, EscrowedSecret
 from devices.reveals import reveal_secret
 from devices.timeline import Actor
@@ -46,7 +47,8 @@ def device_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a device with the tab that the address names."""
     device = _device(request, pk)
     context = page_context(request, device)
-    context |= notes_context(device, request.user, is_all=context["tab"] == "notes" and "all" in request.GET)
+    if context["tab"] != "notes":
+        context |= notes_context(device, request.user)
     return framed(request, "helpdesk/device.html", {**context, **_helpdesk_context(request, device, context)})
 
 
@@ -64,22 +66,21 @@ def live_view(request: HttpRequest, pk: int) -> HttpResponse:
 def _helpdesk_context(request: HttpRequest, device: Device, context: dict) -> dict:
     health = context["health"]
     tasks = tasks_of(device, Known.of([device], request.user), request.user)
-    tasks.append(_retry_task(device, context, request.user))
+    tasks.append(_retry_task(device, context))
     return {
         "standing": standing_of(device, health),
         "tasks": tasks,
         "live_url": reverse("helpdesk_live", args=[device.pk]),
         "more": MORE,
         "console_url": reverse("admin:devices_device_change", args=[device.pk]),
+        "parent_title": "Helpdesk",
+        "parent_url": reverse("helpdesk"),
     }
 
 
-def _retry_task(device: Device, context: dict, user) -> Task:
-    if not user.has_perm(MAY_SEND) or device.state != Enrollment.State.ENROLLED:
-        refusal = context["refusal"] or NOT_ENROLLED
-    else:
-        has_failed = context["health"].failed or any(item.icon == "tune" for item in context["attention"])
-        refusal = "" if has_failed else "Nothing failed within the last week."
+def _retry_task(device: Device, context: dict) -> Task:
+    has_failed = context["health"].failed or any(item.is_of_profile for item in context["attention"])
+    refusal = context["refusal"] or ("" if has_failed else "Nothing failed within the last week.")
     return Task("retry", "Retry failed", "replay", reverse("helpdesk_retry", args=[device.pk]), refusal, is_post=True)
 
 

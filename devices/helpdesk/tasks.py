@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from commands.applicability import candidates_of, refusal_of
+from commands.applicability import candidates_of
 from commands.forms import ClearPasscode, DeviceLock, RestartDevice
 from commands.meanings import Candidate
 from commands.workflows.definitions.lost_device import LOST_DEVICE
-from devices.console.secrets import MAY_REVEAL_OF_PROFILES, with_locked_profiles
+from devices.console.secrets import MAY_REVEAL, MAY_REVEAL_OF_PROFILES, with_locked_profiles
+from devices.console.sending import MAY_SEND, NOT_ENROLLED, refusal_words
 from devices.models import Channel, Device, EscrowedSecret
 from profiles.catalogue import command
 
-MAY_SEND, MAY_START, MAY_REVEAL = "commands.add_command", "commands.add_workflow", "devices.reveal_secret"
-NOT_ENROLLED = "The device is not enrolled, so nothing can be asked of it."
+MAY_START = "commands.add_workflow"
 NO_PERMISSION = "You may not send commands."
 NO_SECRET = "No secret of it is kept."
 UNLOCK_ACCOUNT = "UnlockUserAccount"
@@ -79,11 +79,7 @@ def _asking_refusal(candidate: Candidate | None, user) -> str:
 
 
 def _refusal(request_type: str, candidate: Candidate | None, user) -> str:
-    return _asking_refusal(candidate, user) or _sentence(refusal_of(request_type, candidate))
-
-
-def _sentence(reason: str) -> str:
-    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+    return _asking_refusal(candidate, user) or refusal_words(request_type, candidate)
 
 
 def _command(form, device: Device, candidate: Candidate | None, user) -> Task:

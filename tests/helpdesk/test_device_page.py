@@ -155,6 +155,16 @@ def test_certificates_that_end_soon_are_named_and_old_ones_are_not(helpdesk):
     assert title == f"The certificate Corp root expires {now + timedelta(days=9):%Y-%m-%d}"
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"), [(-5, "has expired"), (5, "expires within a day"), (30, "expires in 1 day")]
+)
+def test_a_certificate_of_the_device_that_ends_soon_is_named_with_the_time_that_is_left(helpdesk, hours, words):
+    channel = make()
+    ends = timezone.now() + timedelta(hours=hours)
+    factories.make_identity(channel.enrollment_key, is_active=True, not_after=ends)
+    assert titles(show(helpdesk, channel.device)) == [f"Its certificate {words}"]
+
+
 def test_who_may_only_look_is_shown_what_is_wrong_without_the_buttons(client, db):
     channel = make()
     finish(factories.make_queued(channel, "DeviceInformation"), State.FAILED, "No.")
