@@ -223,10 +223,21 @@ class CancelHeld(HeldStep):
         return self.answer(request, pk)
 
 
+class StoppedSerializer(serializers.Serializer):
+    cancelled = serializers.IntegerField(help_text="waited for their delivery")
+    delivered = serializers.IntegerField(help_text="delivered before, and not answered yet")
+
+
+class ResumedSerializer(serializers.Serializer):
+    resumed = serializers.BooleanField()
+
+
 class StopDestructive(HeldStep):
     access = {"POST": Access(Scope.COMMANDS, ("commands.stop_destructive",))}
 
-    @extend_schema(summary="Stop all destructive commands", request=GovernorReasonSerializer)
+    @extend_schema(
+        summary="Stop all destructive commands", request=GovernorReasonSerializer, responses=StoppedSerializer
+    )
     def post(self, request):
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -238,7 +249,9 @@ class StopDestructive(HeldStep):
 class ResumeDestructive(HeldStep):
     access = {"POST": Access(Scope.COMMANDS, ("commands.resume_destructive",))}
 
-    @extend_schema(summary="Let destructive commands go out again", request=GovernorReasonSerializer)
+    @extend_schema(
+        summary="Let destructive commands go out again", request=GovernorReasonSerializer, responses=ResumedSerializer
+    )
     def post(self, request):
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)

@@ -1,6 +1,7 @@
 """The API of workflows: which there are, starting one on a device or on many, following, ending and cancelling."""
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveAPIView
@@ -107,11 +108,18 @@ class WorkflowBatchDetailSerializer(WorkflowBatchSerializer):
         return overview
 
 
+class CancelledWorkflowsSerializer(serializers.Serializer):
+    cancelled = serializers.IntegerField(help_text="how many still ran, on devices that you may see")
+
+
 class WorkflowKinds(ApiView):
     access = {"GET": reading(VIEW)}
     queryset = Workflow.objects.all()
 
-    @extend_schema(summary="List the workflows there are, with their parameters", responses={200: None})
+    @extend_schema(
+        summary="List the workflows there are, with their parameters",
+        responses={200: {"type": "array", "items": {"type": "object"}}},
+    )
     def get(self, request):
         return Response([_described(definition) for definition in definitions().values()])
 
@@ -193,7 +201,7 @@ class WorkflowBulk(ApiView):
 
     @extend_schema(
         summary="Start a workflow on many devices",
-        request=NewBatchSerializer, responses={200: None, 201: WorkflowBatchDetailSerializer},
+        request=NewBatchSerializer, responses={200: OpenApiTypes.OBJECT, 201: WorkflowBatchDetailSerializer},
     )  # fmt: skip
     def post(self, request):
         form = NewBatchSerializer(data=request.data)
@@ -249,7 +257,7 @@ class WorkflowBatchCancel(ApiView):
 
     @extend_schema(
         summary="Cancel a workflow on all devices where it still runs",
-        request=WorkflowReasonSerializer, responses={200: None},
+        request=WorkflowReasonSerializer, responses=CancelledWorkflowsSerializer,
     )  # fmt: skip
     def post(self, request, pk):
         form = self.get_serializer(data=request.data)

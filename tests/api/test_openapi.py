@@ -57,6 +57,19 @@ def test_every_operation_tells_its_errors_and_every_write_takes_a_key(document):
             assert {"token": []} in operation["security"]
 
 
+def test_every_answer_tells_what_is_in_it(document):
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            answers = [body for status, body in operation["responses"].items() if status not in ("204", "default")]
+            assert all(body.get("content") for body in answers), (method, path)
+
+
+def test_the_kill_switch_answers_with_numbers_and_not_with_the_reason(document):
+    answer = document["paths"]["/api/v1/governor/stop/"]["post"]["responses"]["200"]["content"]["application/json"]
+    name = answer["schema"]["$ref"].rpartition("/")[2]
+    assert document["components"]["schemas"][name]["properties"].keys() == {"cancelled", "delivered"}
+
+
 def test_the_error_has_code_detail_and_fields(document):
     error = document["components"]["schemas"]["Error"]
 
