@@ -23,13 +23,15 @@ _MAX_DIGITS = 18
 
 @dataclass(frozen=True)
 class ListFilter:
-    """``narrow`` keeps the devices of a good value; ``problem`` says what is wrong with one, "" if nothing is."""
+    """``narrow`` keeps the devices of a good value; ``problem`` says what is wrong with one, "" if nothing is;
+    ``words`` say a value as far as somebody may know what it means.
+    """
 
     name: str
     label: str
     narrow: Callable[[DeviceQuerySet, str, object], DeviceQuerySet]
     problem: Callable[[str, object], str]
-    words: Callable[[str], str]
+    words: Callable[[str, object], str]
 
 
 FILTERS: dict[str, ListFilter] = {}
@@ -43,7 +45,7 @@ def register(name: str, label: str, narrow, choices=None, *, problem=None, words
         return "" if value in choices else f"no such value: {value}; known are {', '.join(choices)}"
 
     FILTERS[name] = ListFilter(
-        name, label, narrow, problem or misfit, words or (lambda value: choices.get(value, value))
+        name, label, narrow, problem or misfit, words or (lambda value, _user: choices.get(value, value))
     )
 
 
@@ -79,7 +81,7 @@ def _os_problem(value, _user) -> str:
     return "" if is_known else f"no such value: {value}; expected is a platform and a version, such as ios-18"
 
 
-def _os_words(value) -> str:
+def _os_words(value, _user) -> str:
     platform, _, major = value.rpartition("-")
     return f"{SYSTEMS.get(platform, platform)} {major}"
 
@@ -124,12 +126,18 @@ def _tag_problem(value, _user) -> str:
     return "" if is_there else f"there is no tag {value}"
 
 
-def _named(model) -> Callable[[str], str]:
-    def words(value: str) -> str:
-        row = model.objects.filter(pk=_pk(value)).first()
-        return str(row) if row else value
+def _group_words(value, user) -> str:
+    """A search can name a group that who looks at it may not see."""
+    return _name_of(Group.objects.visible_to(user), value)
 
-    return words
+
+def _tag_words(value, user) -> str:
+    return _name_of(Tag.objects.all(), value) if user.has_perm("devices.view_tag") else value
+
+
+def _name_of(rows, value: str) -> str:
+    row = rows.filter(pk=_pk(value)).first()
+    return str(row) if row else value
 
 
 _SYSTEMS = {value: label for value, label in Device.Platform.choices if value} | {UNKNOWN: "Unknown"}
@@ -145,5 +153,5 @@ register(
 register("is_supervised", "Supervised", _by_supervision, {"yes": "Yes", "no": "No", UNKNOWN: "Unknown"})
 register("seen", "Last seen", _by_contact, SEEN_CHOICES)
 register("push", "Push", _by_push, {"gone": "Probably gone"})
-register("group", "Group", _by_group, problem=_group_problem, words=_named(Group))
-register("tag", "Tag", _by_tag, problem=_tag_problem, words=_named(Tag))
+register("group", "Group", _by_group, problem=_group_problem, words=_group_words)
+register("tag", "Tag", _by_tag, problem=_tag_problem, words=_tag_words)

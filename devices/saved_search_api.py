@@ -26,7 +26,7 @@ class SavedSearchSerializer(serializers.ModelSerializer):
         fields = ["id", "name", "search", "filters", "words", "owner", "is_shared", "created_at", "changed_at"]
 
     def get_words(self, saved) -> list[str]:
-        return words_of(saved)
+        return words_of(saved, self.context["request"].user)
 
 
 class _Filters(serializers.DictField):
@@ -86,7 +86,8 @@ class SavedSearchDetail(SearchView, RetrieveAPIView):
     def changeable(self) -> SavedSearch:
         saved, user = self.get_object(), self.request.user
         if not may_change(saved, user):
-            raise PermissionDenied(f"This search belongs to somebody else: {user.get_username()} lacks {SHARE}.")
+            lacks = f"{user.get_username()} lacks {SHARE}, or is limited to some groups"
+            raise PermissionDenied(f"This search belongs to somebody else: {lacks}.")
         return saved
 
     @extend_schema(summary="Show a saved search of devices")

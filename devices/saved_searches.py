@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from devices.access import is_limited
 from devices.list_filters import FILTERS
 from devices.models import DefaultSearch, Device, SavedSearch
 from devices.querysets import DeviceQuerySet
@@ -49,9 +50,12 @@ def delete_search(saved: SavedSearch, *, actor: Actor) -> None:
 
 
 def may_change(saved: SavedSearch, user) -> bool:
-    """Say whether somebody may change or delete a search: their own; shared ones, with the permission to share."""
+    """Say whether somebody may change or delete a search: their own; shared ones, with the permission to share.
+
+    Not for who is limited to some groups: others send commands to what a shared search finds, everywhere.
+    """
     is_own = saved.owner_id is not None and saved.owner_id == user.pk
-    return is_own or (saved.is_shared and user.has_perm(SHARE))
+    return is_own or (saved.is_shared and user.has_perm(SHARE) and not is_limited(user))
 
 
 def devices_of(saved: SavedSearch, user) -> DeviceQuerySet:
@@ -87,12 +91,12 @@ def problems_of(search: str, filters: Mapping[str, str], user) -> dict[str, str]
     return problems
 
 
-def words_of(saved: SavedSearch) -> list[str]:
-    """Return what a search looks for, in words."""
+def words_of(saved: SavedSearch, user) -> list[str]:
+    """Return what a search looks for, in words, as far as somebody may know the names of groups and tags."""
     words = [f"\u201c{saved.search}\u201d"] if saved.search else []
     for name, value in saved.filters.items():
         known = FILTERS.get(name)
-        words.append(f"{known.label}: {known.words(value)}" if known else f"{name}: {value}")
+        words.append(f"{known.label}: {known.words(value, user)}" if known else f"{name}: {value}")
     return words
 
 

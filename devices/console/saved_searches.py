@@ -144,7 +144,7 @@ class SavedSearchPages:
         query = read_address(request.GET)
         form = SearchForm(submitted(request)[0], user=request.user)
         preview = SavedSearch(**query)
-        context = {"title": "Save this search", "form": form, "words": words_of(preview)}
+        context = {"title": "Save this search", "form": form, "words": words_of(preview, request.user)}
         return self._save(request, form, context, lambda **fields: save_search(**query, **fields))
 
     def search_edit_view(self, request, pk):
@@ -154,7 +154,8 @@ class SavedSearchPages:
         is_default = default is not None and default.pk == saved.pk
         initial = {"name": saved.name, "is_shared": saved.is_shared, "is_default": is_default}
         form = SearchForm(submitted(request)[0], user=request.user, saved=saved, initial=initial)
-        context = {"title": f"Saved search {saved}", "form": form, "words": words_of(saved), "saved": saved}
+        context = {"title": f"Saved search {saved}", "form": form, "saved": saved}
+        context["words"] = words_of(saved, request.user)
         if not may_change(saved, request.user):
             # Of a colleague's search only the choice of one's own list is one's own.
             del form.fields["name"], form.fields["is_shared"]
