@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -80,7 +80,8 @@ def _day(text) -> datetime | None:
         day = parse_date(text or "")
     except ValueError:
         return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
+    # Nothing comes after the last day that there is, so it bounds nothing.
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day and day < date.max else None
 
 
 def words_of(kind: str) -> str:

@@ -7,6 +7,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.pagination import CursorPagination
 
@@ -21,6 +22,7 @@ from mdm_project.errors import BadRequest
 
 READING = reading("devices.view_event")
 CSV, JSON_LINES = "csv", "jsonl"
+MAX_DIGITS = 18
 
 
 class EventPages(CursorPagination):
@@ -30,6 +32,14 @@ class EventPages(CursorPagination):
     max_page_size = 1000
     page_size_query_param = "page_size"
     ordering = "-id"
+
+    def decode_cursor(self, request):
+        """Refuse a cursor that was made up: the database would not take its position for an id."""
+        cursor = super().decode_cursor(request)
+        position = cursor.position if cursor else None
+        if position is not None and not (position.isascii() and position.isdecimal() and len(position) <= MAX_DIGITS):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
 
 
 class FleetEventFilter(filters.FilterSet):

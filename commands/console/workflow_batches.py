@@ -126,7 +126,7 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         return age(batch.created_at)
 
     def _batch(self, request, pk) -> WorkflowBatch:
-        if not str(pk).isdecimal():
+        if not str(pk).isdecimal() or len(str(pk)) > 18:
             raise Http404("there is no such batch")
         return get_object_or_404(self.get_queryset(request), pk=pk)
 

@@ -155,7 +155,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         return age(workflow.started_at)
 
     def _workflow(self, request, pk) -> Workflow:
-        if not str(pk).isdecimal():
+        if not str(pk).isdecimal() or len(str(pk)) > 18:
             raise Http404("there is no such workflow")
         return get_object_or_404(self.get_queryset(request).select_related("device"), pk=pk)
 

@@ -68,8 +68,9 @@ def _items(value) -> Iterable:
 def _object(pairs: list[tuple]) -> dict:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _value in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+        seen: set[str] = set()
+        twice = next(name for name, _value in pairs if name in seen or seen.add(name))
+        raise ValueError(f"the key {twice[:100]!r} is there twice")
     return made
 
 

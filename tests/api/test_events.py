@@ -1,6 +1,7 @@
 """The API's timeline of the fleet: filters, pages by key, one event, exports, and who sees what."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,12 @@ def test_pages_go_by_key_so_that_what_comes_meanwhile_moves_none():
     third = caller.client.get(second["next"]).json()
     assert ([row["id"] for row in third["results"]], third["next"]) == ([events[0].pk], None)
     assert caller.get("events/", cursor="nonsense").status_code == 404
+
+
+@pytest.mark.parametrize("position", ["abc", "9" * 40, "9" * 5000, "1\0", "-1", "1.5"])
+def test_a_cursor_that_was_made_up_is_refused(position):
+    cursor = b64encode(f"p={position}".encode()).decode()
+    assert Caller(*MAY).get("events/", cursor=cursor).status_code == 404
 
 
 def test_an_event_has_an_address_that_stays_and_hides_what_looks_secret(settings):

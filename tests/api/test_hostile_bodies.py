@@ -135,6 +135,14 @@ def test_large_bodies_are_refused_before_they_cost_memory(caller, path, body):
     assert time.process_time() - began < 20
 
 
+def test_the_last_of_many_keys_twice_is_found_at_once(caller):
+    keys = b",".join(b'"k%d":1' % number for number in range(100_000))
+    began = time.process_time()
+    response = send(caller, "POST", "commands/", b"{" + keys + b',"k99999":2}')
+    assert (response.status_code, "'k99999' is there twice" in response.json()["detail"]) == (400, True)
+    assert time.process_time() - began < 20
+
+
 @pytest.mark.parametrize("data", [
     b"", b"\0" * 1000, b"<plist><dict>" * 50_000, b"<plist><array>" + b"<array>" * 100_000, b"bplist00" + b"\xff" * 200,
     b"bplist00\xa1\x08\x08" + b"\0" * 23 + b"\x01", b"\x30\x84\xff\xff\xff\xff", b"\x30" * 100_000,

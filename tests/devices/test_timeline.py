@@ -91,6 +91,7 @@ def test_the_pages_and_exports(client, db):
         f"/console/devices/device/{device.pk}/change/?tab=timeline&q=enrolled&from=2020-01-01",
         f"/console/devices/event/{event.pk}/change/",
         "/console/devices/event/?actor=anna&at_from=2020-01-01",
+        "/console/devices/event/?actor=anna&at_from=2020-01-01&at_to=9999-12-31",
         "/console/devices/event/?q=enrolled",
     ):
         response = client.get(path)
