@@ -27,6 +27,9 @@ class EspalierError(Exception):
         self.detail = detail
         self.fields = fields or {}
 
+    def tell(self) -> None:
+        """Write on the timeline what was refused, for errors that are told of; again where that was undone."""
+
 
 class BadRequest(EspalierError):
     code = "bad_request"

@@ -7,8 +7,10 @@ one budget) and in all, in the last hour. A request beyond the limit is refused 
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -36,7 +38,13 @@ class GovernorRefused(Refused):
 
 
 class LimitReached(GovernorRefused):
+    """It is on the timeline; whoever undoes a transaction around it tells it again."""
+
     code = "limit_reached"
+
+    def __init__(self, detail: str, tell: Callable[[], object]):
+        super().__init__(detail)
+        self.tell = tell
 
 
 class Stopped(Conflict):
@@ -131,8 +139,12 @@ def admit(wish: Wish) -> Permit | HeldAction:
                 return _hold(wish, worst, number)
             return Permit(frozenset(counts), number)
     # Told after the transaction, which the refusal must not undo.
-    record_event("governor_refused", f"{wish.request_type} refused: {refusal}", actor=wish.actor.name, devices=number)
-    raise LimitReached(refusal)
+    words = f"{wish.request_type} refused: {refusal}"
+    error = LimitReached(
+        refusal, partial(record_event, "governor_refused", words, actor=wish.actor.name, devices=number)
+    )
+    error.tell()
+    raise error
 
 
 def _check_stopped() -> None:

@@ -61,6 +61,14 @@ class IdempotentWrites:
 
 
 def _answer_once(view, handler, key: str, request, *args, **kwargs) -> Response:
+    try:
+        return _in_one_transaction(view, handler, key, request, *args, **kwargs)
+    except EspalierError as error:
+        error.tell()  # what the timeline was told of it has been undone with the rest
+        raise
+
+
+def _in_one_transaction(view, handler, key: str, request, *args, **kwargs) -> Response:
     request_hash = _hash_of(request)
     with transaction.atomic():
         _lock(request.user.pk, key)

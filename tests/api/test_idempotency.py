@@ -160,3 +160,13 @@ def test_what_a_request_said_cannot_be_guessed_from_what_is_remembered(caller):
     body = {"request_type": "ProfileList", "targets": {"all": True}}
     guess = hashlib.sha256(f"POST /api/v1/commands/\n{json.dumps(body, sort_keys=True)}".encode()).digest()
     assert bytes(IdempotencyKey.objects.get().request_hash) != guess
+
+
+def test_what_the_governor_refused_is_told_under_a_key_too(caller):
+    devices = [factories.make_channel().device for _number in range(11)]
+    targets = {"device_ids": [device.pk for device in devices]}
+    wish = {"request_type": "EraseDevice", "targets": targets, "reason": "mine now", "confirm": 11}
+    for number, headers in enumerate(({}, KEY, KEY), start=1):
+        answer = caller.post("commands/", wish, **headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "limit_reached")
+        assert Event.objects.filter(kind="governor_refused", actor__contains=caller.user.username).count() == number
