@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 
 from commands.applicability import candidates_of, refusal_of
 from commands.asking import ask
+from commands.console.governor import held_address
 from commands.governor import ConfirmationRequired
 from commands.meanings import meaning_of
 from commands.targets import words_of_search
@@ -30,7 +31,8 @@ from profiles.console.entry_pages import panel_of, part_answer, preview_answer, 
 from profiles.console.keys_form import EntryForm
 
 MAY_SEND = "commands.add_command"
-REACH_HELP = "Whom it finds, for you, when you send."
+REACH_HELP = "The devices that it finds when you send, of those that you may see."
+CONFIRM_HELP = "If you do not know it, send without: it is told to you, and nothing goes out yet."
 # What commands are for, by how their slugs begin; the first that fits.
 PURPOSES = (
     ("Lost devices", "location_searching", ("device-lostmode",)),
@@ -61,7 +63,8 @@ class TargetForm(forms.Form):
     )  # fmt: skip
     is_all = forms.BooleanField(required=False, label="Every enrolled device", widget=UnfoldBooleanWidget())
     on_users = forms.BooleanField(
-        required=False, label="On the channels of users", help_text="Macs and Shared iPads; otherwise on the device's.",
+        required=False, label="Send it to users instead of devices",
+        help_text="Only Macs and Shared iPads have users that can be asked.",
         widget=UnfoldBooleanWidget(),
     )  # fmt: skip
     reason = forms.CharField(
@@ -83,6 +86,9 @@ class TargetForm(forms.Form):
         searches.widget.attrs["hx-get"] = reverse("admin:commands_command_reach")
         searches.help_text = format_html('<span id="reach" aria-live="polite">{}</span>', REACH_HELP)
         self.user, self.found = user, None
+        # One of them is needed: "(optional)" beside each would mislead.
+        for name in ("group", "saved_search", "confirm"):
+            self.fields[name].is_needed = True
         if device is not None:
             del self.fields["group"], self.fields["is_all"], self.fields["saved_search"]
         if not is_dangerous:
@@ -91,6 +97,8 @@ class TargetForm(forms.Form):
         self.fields["reason"].required = True
         what = f"Type {self.expected}" if device else "Type the number of devices"
         self.fields["confirm"].label = f"{what} to confirm"
+        if device is None:
+            self.fields["confirm"].help_text = CONFIRM_HELP
 
     @property
     def expected(self) -> str:
@@ -201,9 +209,10 @@ class ComposePages:
             errors += said(error)
             return None
         if asked.held is not None:
-            return self.done(request, asked.held.words, self.route("changelist"))
+            return self.done(request, asked.held.words, held_address(request.user) or self.route("changelist"))
         left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
-        words = f"{form.entry.label} queued for {asked.command.target_count} devices.{left_out}"
+        number = asked.command.target_count
+        words = f"{form.entry.label} queued for {'1 device' if number == 1 else f'{number:,} devices'}.{left_out}"
         return self.done(request, words, self.route("change", asked.command.pk))
 
     def reach_view(self, request):

@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group as Role
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -15,11 +16,14 @@ from commands.governor.comparing import FIELDS, values_of
 from commands.governor.models import GovernorLimit, HeldAction, LimitChange, PermitRow
 from commands.meanings import Danger
 from devices.console.forms import ReasonForm
+from devices.models import Channel
 from devices.timeline import Actor
 from mdm_project.console import ReadOnlyAdmin, submitted
 from mdm_project.errors import EspalierError
 
 RECENT = 50
+# Devices of a held action that are named.
+NAMED = 6
 
 
 def _number(label: str, required: bool = True, help_text: str = "") -> forms.IntegerField:
@@ -54,6 +58,7 @@ class RoleLimitForm(LimitForm):
 class GovernorAdmin(ReadOnlyAdmin):
     """The list of held actions gives way to the page of the governor."""
 
+    list_title = "Safety"
     empty_title = "Nothing waits"
 
     def get_queryset(self, request):
@@ -78,6 +83,7 @@ class GovernorAdmin(ReadOnlyAdmin):
         user = request.user
         held, stopped = self.get_queryset(request), switch.current()
         waiting = list(held.filter(finished_at=None).order_by("id"))
+        _name_devices(waiting, user)
         context = {
             "title": "Safety",
             "stopped": stopped,
@@ -216,6 +222,22 @@ class GovernorAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         change, actor = get_object_or_404(LimitChange, pk=pk), Actor.staff(request.user)
         return self._try(request, "Withdrawn.", lambda: limits.withdraw(change, actor=actor))
+
+
+def held_address(user) -> str:
+    """Return where somebody can follow and cancel what is held; nothing if they may not look there."""
+    may_look = user.has_perm("commands.view_heldaction")
+    return reverse("admin:commands_heldaction_changelist") if may_look else ""
+
+
+def _name_devices(waiting: list[HeldAction], user) -> None:
+    """Give held actions the first devices that they are meant for, one statement: who approves has to know."""
+    first = {pk for held in waiting for pk in held.channel_ids[:NAMED]}
+    channels = Channel.objects.visible_to(user).select_related("device").in_bulk(first)
+    for held in waiting:
+        found = [channels[pk].device for pk in held.channel_ids[:NAMED] if pk in channels]
+        held.named = list(dict.fromkeys(found))
+        held.others = held.device_count - len(held.named)
 
 
 def _rows() -> list[dict]:

@@ -10,6 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 
+from commands.console.governor import held_address
 from commands.console.workflow_batches import BulkWorkflows
 from commands.console.workflows import MAY_START
 from commands.schedule import refresh_inventory
@@ -46,7 +47,7 @@ class BulkActions(BulkWorkflows):
         except EspalierError as error:
             messages.error(request, error.detail)
         else:
-            messages.success(request, f"Inventory of {devices.count()} devices asked for.")
+            messages.success(request, f"Inventory of {_counted(devices.count())} asked for.")
 
     @admin.action(description="Send a command…")
     def send_command(self, request, queryset):
@@ -78,7 +79,8 @@ class BulkActions(BulkWorkflows):
             asked = sending.send(form, sending.channels_of(devices), request.user)
             if asked:
                 messages.success(request, sending.words_of(form, asked))
-                return HttpResponseRedirect(sending.address_of(asked) or context["back"])
+                held = held_address(request.user) if asked.held else ""
+                return HttpResponseRedirect(held or sending.address_of(asked) or context["back"])
         context |= {"form": form, "name": name, "title": form.title}
         context["left_out"] = sending.left_out_words(form_class, sending.channels_of(devices))
         return self.page(request, "console/device/bulk_form.html", context)
@@ -98,7 +100,7 @@ class BulkActions(BulkWorkflows):
             except EspalierError as error:
                 form.add_error(None, error.detail)
             else:
-                messages.success(request, f"{len(shift.joined)} devices added to {group}.")
+                messages.success(request, f"{_counted(len(shift.joined))} added to {group}.")
                 return HttpResponseRedirect(back)
         number = devices.count()
         context = {
@@ -113,6 +115,10 @@ class BulkActions(BulkWorkflows):
             "back": back,
         }
         return self.page(request, "console/group/bulk_form.html", context)
+
+
+def _counted(number: int) -> str:
+    return "1 device" if number == 1 else f"{number:,} devices"
 
 
 def _plain(queryset, user):

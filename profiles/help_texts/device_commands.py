@@ -196,11 +196,11 @@ TEXTS = {
         "": "Asks which system updates a device could install. A Mac answers from its last look.",
     },
     "system-update-scan": {
-        "": "Made a Mac look for system updates.",
+        "": "Makes a Mac look for system updates.",
         "Force": "Look at once instead of when the Mac likes.",
     },
     "system-update-schedule": {
-        "": "Asked a device to download or install system updates.",
+        "": "Asks a device to download or install system updates.",
         "Updates": "The updates.",
         "Updates.[]": "One update.",
         "Updates.[].ProductKey": "Apple's key of the update, from the list of available ones.",

@@ -91,8 +91,23 @@ def test_a_destructive_command_wants_the_serial_typed_and_for_many_their_number(
     many = {"reason": "sold", "group": group.pk}
     assert "confirm that number" in text_of(console.post(address_of("device-erase"), many))
     assert not HeldAction.objects.exists()
-    assert console.post(address_of("device-erase"), {**many, "confirm": "2"}).status_code == 302
+    answer = console.post(address_of("device-erase"), {**many, "confirm": "2"})
+    assert answer["Location"] == "/console/commands/heldaction/", "where it can be cancelled"
     assert HeldAction.objects.get().device_count == 2
+
+
+def test_what_is_missing_below_is_told_at_the_top_and_one_target_is_needed(console):
+    page = text_of(console.get(address_of("device-lock")))
+    assert ">Group</label>" in page and ">Type the number of devices to confirm</label>" in page, "no (optional)"
+    page = text_of(console.post(address_of("device-lock"), {"v:/Message": "Call us"}))
+    assert page.index("Nothing was sent.") < page.index("Words on the Lock Screen")
+    assert page.count("This field is required.") == 2, "at the top and at the reason"
+
+
+def test_one_device_is_not_called_devices(console):
+    factories.make_channel(factories.make_device("ios"))
+    page = console.post(address_of("device-restart"), {"is_all": "on"}, follow=True)
+    assert "queued for 1 device." in text_of(page)
 
 
 def test_keys_that_are_filled_in_are_not_asked_for(console):

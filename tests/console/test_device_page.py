@@ -279,7 +279,8 @@ def test_erasing_many_wants_their_number_typed(console):
     fields = {"command": "EraseDevice", "confirmed": "1", "reason": "sold"}
     bulk(console, devices, **fields, typed="3")
     assert not Command.objects.exists()
-    bulk(console, devices, **fields, typed="2")
+    answer = bulk(console, devices, **fields, typed="2")
+    assert answer["Location"] == "/console/commands/heldaction/", "where it can be cancelled"
     assert not Command.objects.exists(), "more than one device: there is time to cancel"
     held = HeldAction.objects.get()
     assert (held.device_count, held.state, held.reason) == (2, HeldAction.State.DELAYED, "sold")

@@ -99,6 +99,14 @@ def test_a_limited_person_sees_what_threatens_their_device_and_cancels_only_thei
     assert client.post(f"{SAFETY}{held.pk}/cancel/").status_code == 404
 
 
+def test_who_approves_sees_which_devices_are_meant(console):
+    held = make_held(8)
+    links = [f"/console/devices/device/{Channel.objects.get(pk=pk).device_id}/change/" for pk in held.channel_ids]
+    page = console.get(SAFETY).content.decode()
+    assert all(link in page for link in links[:6]) and links[7] not in page
+    assert "and 2 more" in text_of(console.get(SAFETY))
+
+
 def test_the_time_that_is_left_is_counted_down(console):
     held = make_held(2)
     page = console.get(SAFETY).content.decode()

@@ -31,7 +31,7 @@ def test_the_workflows_are_offered_with_how_many_devices_each_is_for(console, ph
     text = text_of(console.post(LIST, SELECTED))
     assert "Which workflow, for 4 devices?" in text
     assert "1 of 4 cannot: Only iPhones and iPads have a Lost Mode. Lock the Mac instead (1)." in text
-    assert "For 3…" in text
+    assert "Start for 3…" in text
 
 
 def test_the_number_is_typed_before_a_dangerous_one_starts_on_many(console, phones):
