@@ -149,6 +149,13 @@ def test_a_note_is_not_withdrawn_by_the_address_of_another_device(console, devic
     assert not Note.objects.get().is_withdrawn
 
 
+def test_a_dialog_that_is_a_page_of_its_own_has_a_way_back(console, device):
+    note = add_note(device, "Called.", actor=SYSTEM)
+    back = f"{page_of(device)}?tab=notes"
+    for dialog in (address("note", device), address("withdraw_note", device, note.pk)):
+        assert f'<a class="e-btn e-only-page" href="{back}">Back</a>' in console.get(dialog).content.decode()
+
+
 def test_withdrawing_twice_is_told_in_words(client, device):
     user = of_role(client, "helpdesk")
     note = add_note(device, "Called.", actor=Actor.staff(user))
