@@ -24,7 +24,7 @@ from devices.models import Channel
 from devices.timeline import Actor
 from mdm_project import plist
 from mdm_project.crypto import unseal
-from mdm_project.errors import Conflict
+from mdm_project.errors import Conflict, EspalierError
 
 
 class NoneCanTake(Conflict):
@@ -71,6 +71,23 @@ def ask(
     check_command(request_type, payload, allows_unknown=allows_unknown)
     if options.get("command_uuid"):
         check_command_uuid(options["command_uuid"])
+    how = {"actor": actor, "reason": reason, "confirmed": confirmed, "part_of": part_of, "options": options}
+    if not meaning_of(request_type).is_judged_by_queue:
+        return _ask(request_type, payload, channels, **how)
+    try:
+        with transaction.atomic():
+            governor.take_turns()
+            return _ask(request_type, payload, channels, **how)
+    except EspalierError as error:
+        error.tell()  # what the timeline was told of it has been undone with the rest
+        raise
+
+
+def _ask(
+    request_type: str, payload: dict, channels, *, actor: Actor, reason: str, confirmed: int | None, part_of: int,
+    options: dict,
+) -> Asked:  # fmt: skip
+    """Judge who can take it and how dangerous that is, and ask."""
     candidates = candidates_of(channels.reachable())
     if not candidates:
         raise NobodyToAsk("none of these devices can be asked: not enrolled")

@@ -14,6 +14,7 @@ from commands.governor.admission import (
     Wish,
     admit,
     forbid_while_stopped,
+    take_turns,
 )
 from commands.governor.models import HeldAction
 
@@ -29,6 +30,7 @@ __all__ = [
     "admit",
     "forbid_while_stopped",
     "held_command",
+    "take_turns",
 ]
 
 

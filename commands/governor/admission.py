@@ -28,6 +28,7 @@ from mdm_project.errors import BadRequest, Conflict, EspalierError, Refused
 
 _LOCK = 0x607E4
 _SWITCH_LOCK = 0x607E5
+_TURN_LOCK = 0x607E6
 WINDOW = timedelta(hours=1)
 
 
@@ -174,6 +175,12 @@ def lock() -> None:
     """Let nobody else count permits until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def take_turns() -> None:
+    """Wait for others who ask what is judged by what was asked before, and keep them out until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN_LOCK])
 
 
 def budget_of(danger: Danger, actor: Actor) -> Budget:

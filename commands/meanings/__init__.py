@@ -72,6 +72,8 @@ class Meaning:
     request_type = ""
     # Keys that `prepare` fills from escrow or makes up: not asked for in forms, and not missed by validation.
     filled_keys: tuple[str, ...] = ()
+    # How dangerous it is depends on what was asked before: then two at the same moment must not miss each other.
+    is_judged_by_queue = False
 
     def danger(self, payload: dict) -> Danger | None:
         """Say what the governor counts a command with this payload as."""

@@ -19,6 +19,8 @@ NETWORKS = frozenset({"com.apple.wifi.managed", "com.apple.cellular", "com.apple
 
 @meaning("RemoveProfile")
 class RemoveProfile(Meaning):
+    is_judged_by_queue = True
+
     def dangers(self, candidates, payload):
         by_channel: dict[int, list[InstalledProfile]] = {}
         rows = InstalledProfile.objects.filter(channel__in=[candidate.channel_id for candidate in candidates])

@@ -269,6 +269,11 @@ def test_removing_the_enrollment_profile_counts_as_unenrolling():
     list_profile(channel, "com.example.wifi", "com.apple.wifi.managed")
     list_profile(channel, "com.example.dock", "com.apple.dock")
     actor, one = Actor.staff(staff()), Channel.objects.filter(pk=channel.pk)
+    GovernorLimit.objects.filter(danger="network").update(per_person=0)
+    with pytest.raises(LimitReached):
+        ask("RemoveProfile", {"Identifier": "com.example.wifi"}, one, actor=actor, reason="leaver")
+    assert Event.objects.filter(kind="governor_refused").count() == 1
+    GovernorLimit.objects.filter(danger="network").update(per_person=10)
     for identifier, danger in (("com.example.mdm", "unenroll"), ("com.example.wifi", "network")):
         with pytest.raises(ReasonRequired):
             ask("RemoveProfile", {"Identifier": identifier}, one, actor=actor)
@@ -293,6 +298,34 @@ def test_two_networks_taken_one_after_the_other_are_the_last_network():
 
     assert ask("RemoveProfile", {"Identifier": "com.example.cell"}, one, actor=actor).command
     assert not PermitRow.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_networks_taken_at_the_same_moment_are_the_last_network():
+    actor, names = Actor.staff(staff()), ("com.example.wifi", "com.example.cell")
+    channels = []
+    for _number in range(5):
+        channels.append(factories.make_channel(factories.make_device("ios")))
+        list_profile(channels[-1], "com.example.mdm", "com.apple.mdm")
+        for name in names:
+            list_profile(channels[-1], name, "com.apple.wifi.managed")
+    outcomes = []
+
+    def run(channel, name):
+        try:
+            ask("RemoveProfile", {"Identifier": name}, Channel.objects.filter(pk=channel.pk), actor=actor)
+            outcomes.append("sent")
+        except ReasonRequired:
+            outcomes.append("refused")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(channel, name)) for channel in channels for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (outcomes.count("sent"), outcomes.count("refused")) == (5, 5)
 
 
 @pytest.mark.django_db
