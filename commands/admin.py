@@ -8,7 +8,7 @@ from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
@@ -110,7 +110,7 @@ class CommandAdmin(ComposePages, LongListAdmin):
     @display(description="Outcome")
     def outcome_column(self, command):
         words = outcome_words(command.counts)
-        return format_html("".join("{} " for _ in words), *(show_status(word) for word in words))
+        return format_html_join(" ", "{}", ((show_status(word),) for word in words))
 
     @display(description="Asked by", ordering="actor")
     def actor_column(self, command):
