@@ -4,7 +4,7 @@ A filter says what is wrong with a value before it narrows anything, so that one
 is misspelt is named, and never ignored. Apps to the right register what only they know (commands.device_filters).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,14 +24,14 @@ _MAX_DIGITS = 18
 @dataclass(frozen=True)
 class ListFilter:
     """``narrow`` keeps the devices of a good value; ``problem`` says what is wrong with one, "" if nothing is;
-    ``words`` say a value as far as somebody may know what it means.
+    ``words`` say some values, by value, as far as somebody may know what they mean, in one statement at most.
     """
 
     name: str
     label: str
     narrow: Callable[[DeviceQuerySet, str, object], DeviceQuerySet]
     problem: Callable[[str, object], str]
-    words: Callable[[str, object], str]
+    words: Callable[[Collection[str], object], dict[str, str]]
 
 
 FILTERS: dict[str, ListFilter] = {}
@@ -44,9 +44,10 @@ def register(name: str, label: str, narrow, choices=None, *, problem=None, words
     def misfit(value: str, _user) -> str:
         return "" if value in choices else f"no such value: {value}; known are {', '.join(choices)}"
 
-    FILTERS[name] = ListFilter(
-        name, label, narrow, problem or misfit, words or (lambda value, _user: choices.get(value, value))
-    )
+    def chosen(values: Collection[str], _user) -> dict[str, str]:
+        return {value: choices.get(value, value) for value in values}
+
+    FILTERS[name] = ListFilter(name, label, narrow, problem or misfit, words or chosen)
 
 
 def narrow(name: str, devices: DeviceQuerySet, value: str | None, user) -> DeviceQuerySet:
@@ -81,9 +82,9 @@ def _os_problem(value, _user) -> str:
     return "" if is_known else f"no such value: {value}; expected is a platform and a version, such as ios-18"
 
 
-def _os_words(value, _user) -> str:
-    platform, _, major = value.rpartition("-")
-    return f"{SYSTEMS.get(platform, platform)} {major}"
+def _os_words(values, _user) -> dict[str, str]:
+    parts = {value: value.rpartition("-") for value in values}
+    return {value: f"{SYSTEMS.get(platform, platform)} {major}" for value, (platform, _, major) in parts.items()}
 
 
 def _heard_within(hours: int) -> Exists:
@@ -126,18 +127,18 @@ def _tag_problem(value, _user) -> str:
     return "" if is_there else f"there is no tag {value}"
 
 
-def _group_words(value, user) -> str:
+def _group_words(values, user) -> dict[str, str]:
     """A search can name a group that who looks at it may not see."""
-    return _name_of(Group.objects.visible_to(user), value)
+    return _names_of(Group.objects.visible_to(user), values)
 
 
-def _tag_words(value, user) -> str:
-    return _name_of(Tag.objects.all(), value) if user.has_perm("devices.view_tag") else value
+def _tag_words(values, user) -> dict[str, str]:
+    return _names_of(Tag.objects.all() if user.has_perm("devices.view_tag") else Tag.objects.none(), values)
 
 
-def _name_of(rows, value: str) -> str:
-    row = rows.filter(pk=_pk(value)).first()
-    return str(row) if row else value
+def _names_of(rows, values) -> dict[str, str]:
+    names = rows.in_bulk({pk for pk in map(_pk, values) if pk is not None})
+    return {value: str(names.get(_pk(value), value)) for value in values}
 
 
 _SYSTEMS = {value: label for value, label in Device.Platform.choices if value} | {UNKNOWN: "Unknown"}

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from commands.serializers import StrictSerializer
 from devices.models import SavedSearch
-from devices.saved_searches import SHARE, change_search, delete_search, may_change, save_search, words_of
+from devices.saved_searches import SHARE, change_search, delete_search, may_change, save_search, words_of, words_of_each
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
@@ -17,16 +17,27 @@ VIEW_DEVICE = "devices.view_device"
 WRITING = Access(Scope.WRITE, (VIEW_DEVICE,))
 
 
+class _SearchesSerializer(serializers.ListSerializer):
+    """Finds the words of all searches of a page together."""
+
+    def to_representation(self, data):
+        rows = list(data)
+        for saved, words in zip(rows, words_of_each(rows, self.context["request"].user), strict=True):
+            saved.words = words
+        return super().to_representation(rows)
+
+
 class SavedSearchSerializer(serializers.ModelSerializer):
     owner = serializers.CharField(source="owner.username", default=None, allow_null=True)
     words = serializers.SerializerMethodField(help_text="what it looks for, in words")
 
     class Meta:
         model = SavedSearch
+        list_serializer_class = _SearchesSerializer
         fields = ["id", "name", "search", "filters", "words", "owner", "is_shared", "created_at", "changed_at"]
 
     def get_words(self, saved) -> list[str]:
-        return words_of(saved, self.context["request"].user)
+        return saved.words if hasattr(saved, "words") else words_of(saved, self.context["request"].user)
 
 
 class _Filters(serializers.DictField):

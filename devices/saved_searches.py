@@ -5,7 +5,8 @@ a list that silently grew could be sent a command. It finds within the limit of 
 errors.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -93,11 +94,24 @@ def problems_of(search: str, filters: Mapping[str, str], user) -> dict[str, str]
 
 def words_of(saved: SavedSearch, user) -> list[str]:
     """Return what a search looks for, in words, as far as somebody may know the names of groups and tags."""
-    words = [f"\u201c{saved.search}\u201d"] if saved.search else []
+    return words_of_each([saved], user)[0]
+
+
+def words_of_each(searches: Sequence[SavedSearch], user) -> list[list[str]]:
+    """Return the words of several searches, in their order; the number of statements does not depend on theirs."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for saved in searches:
+        for name, value in saved.filters.items():
+            values[name].add(value)
+    words = {name: FILTERS[name].words(found, user) for name, found in values.items() if name in FILTERS}
+    return [_words(saved, words) for saved in searches]
+
+
+def _words(saved: SavedSearch, words: dict[str, dict[str, str]]) -> list[str]:
+    said = [f"\u201c{saved.search}\u201d"] if saved.search else []
     for name, value in saved.filters.items():
-        known = FILTERS.get(name)
-        words.append(f"{known.label}: {known.words(value, user)}" if known else f"{name}: {value}")
-    return words
+        said.append(f"{FILTERS[name].label}: {words[name][value]}" if name in words else f"{name}: {value}")
+    return said
 
 
 def default_of(user) -> SavedSearch | None:

@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from commands.governor.holding import release_due
 from commands.governor.models import GovernorLimit, HeldAction
 from commands.models import Command
 from devices.groups import add_members, create_group, delete_group
-from devices.models import AccessLimit, SavedSearch
+from devices.models import AccessLimit, SavedSearch, Tag
 from devices.timeline import SYSTEM
 from tests import factories
 from tests.api.client import Caller
@@ -43,6 +45,19 @@ def test_a_search_is_kept_changed_listed_and_deleted():
     assert Caller("devices.view_device").get(address).status_code == 404
     assert caller.client.delete(f"/api/v1/{address}").status_code == 204
     assert not SavedSearch.objects.exists()
+
+
+def test_a_page_takes_as_many_statements_for_many_searches_as_for_one(django_assert_num_queries):
+    caller = Caller("devices.view_device", "devices.view_group", "devices.view_tag")
+    for number in range(5):
+        group, tag = create_group(f"Site {number}", actor=SYSTEM), Tag.objects.create(name=f"Red {number}")
+        save(name=f"Search {number}", filters={"group": str(group.pk), "tag": str(tag.pk)})
+    caller.get("saved-searches/", page_size=1)
+    with CaptureQueriesContext(connection) as one:
+        caller.get("saved-searches/", page_size=1)
+    with django_assert_num_queries(len(one)):
+        rows = caller.results("saved-searches/", page_size=5)
+    assert [set(row["words"][1:]) for row in rows] == [{f"Group: Site {n}", f"Tag: Red {n}"} for n in range(5)]
 
 
 @pytest.mark.parametrize(
