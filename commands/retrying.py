@@ -17,7 +17,9 @@ from profiles.models import ItemStatus
 WITHIN = timedelta(days=7)
 MAX_COMMANDS = 20
 # What the reconciler sends is its own to send again.
-NOT_BY_HAND = ("InstallProfile", "RemoveProfile")
+NOT_BY_HAND = "InstallProfile"
+# May take more by now than when it was asked: the last network, say.
+NOT_IN_PASSING = "RemoveProfile"
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,8 @@ def _counted(number: int, what: str) -> str:
 def failed_commands(device: Device):
     """Return the newest failure of each kind of command within the last week that can be asked again as it was."""
     failed = QueuedCommand.objects.for_device(device).failed_since(timezone.now() - WITHIN)
-    failed = failed.filter(command__is_destructive=False).exclude(
-        command__request_type__in=NOT_BY_HAND, command__origin="system"
-    )
+    failed = failed.filter(command__is_destructive=False).exclude(command__request_type=NOT_IN_PASSING)
+    failed = failed.exclude(command__request_type=NOT_BY_HAND, command__origin="system")
     newest = failed.order_by().values("channel", "command__request_type").annotate(newest=Max("id"))
     return QueuedCommand.objects.filter(pk__in=[row["newest"] for row in newest[:MAX_COMMANDS]]).order_by("id")
 

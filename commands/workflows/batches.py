@@ -92,6 +92,8 @@ def _write(plan: BatchPlan, values: bytes, actor: Actor, reason: str) -> Workflo
     _write_steps(batch, plan.definition)
     title, because = plan.definition.title, f": {reason}" if reason else ""
     ids = list(batch.workflows.order_by().values_list("device_id", flat=True))
+    if not ids:
+        raise WorkflowRefused("somebody else has just started it on these devices")
     record_events("workflow_started", f"{title} started with {len(ids)} devices{because}", ids, actor=actor.name)
     record_event(
         "workflow_batch_started", f"{title} started on {len(ids)} devices{because}", actor=actor.name, batch_id=batch.pk

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -11,7 +11,7 @@ from commands.governor import ConfirmationRequired, holding
 from commands.governor.models import GovernorLimit, HeldAction, PermitRow
 from commands.models import Command, QueuedCommand
 from commands.retention import delete_old_decisions
-from commands.workflows.batches import cancel_batch, plan_batch, start_batch
+from commands.workflows.batches import _write, cancel_batch, plan_batch, start_batch
 from commands.workflows.engine import advance_due
 from commands.workflows.models import Workflow, WorkflowBatch, WorkflowStep
 from commands.workflows.services import WorkflowRefused, start_workflow
@@ -191,3 +191,12 @@ def test_the_longer_a_device_is_away_the_seldomer_its_workflow_is_looked_at(lee)
         workflow.refresh_from_db()
         pauses.append(round((workflow.due_at - timezone.now()) / timedelta(minutes=1)))
     assert pauses == [1, 5, 15]
+
+
+def test_one_that_somebody_else_started_at_the_same_moment_leaves_no_batch_without_devices(lee):
+    plan = plan_batch("refresh_everything", enrolled_phones(2))
+    first = _write(plan, b"{}", lee, "")
+    with pytest.raises(WorkflowRefused), transaction.atomic():
+        _write(plan, b"{}", lee, "")
+    assert WorkflowBatch.objects.get() == first
+    assert Event.objects.filter(kind="workflow_batch_started").count() == 1

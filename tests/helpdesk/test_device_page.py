@@ -204,6 +204,8 @@ def test_all_that_failed_is_tried_again_at_once_but_nothing_that_destroys(helpde
     erase = factories.make_queued(channel, "EraseDevice")
     finish(erase, State.FAILED, "No.")
     Command.objects.filter(pk=erase.command_id).update(is_destructive=True)
+    # It may be the last network by now.
+    finish(factories.make_queued(channel, "RemoveProfile"), State.FAILED, "No such profile.")
     before = set(QueuedCommand.objects.values_list("pk", flat=True))
 
     answer = helpdesk.post(page_of(channel.device, "retry"), headers={"HX-Request": "true"})
