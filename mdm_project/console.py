@@ -68,6 +68,7 @@ class ConsoleAdmin(ModelAdmin):
     warn_unsaved_form = True
     list_title = ""
     empty_title = "Nothing here yet"
+    empty_value_display = "–"
     empty_text = ""
     csv_columns: tuple[tuple[str, str], ...] = ()
 

@@ -209,7 +209,8 @@ class ComposePages:
             errors += said(error)
             return None
         if asked.held is not None:
-            return self.done(request, asked.held.words, held_address(request.user) or self.route("changelist"))
+            words, address = f"{form.entry.label}: {asked.held.words}", held_address(request.user)
+            return self.done(request, words, address or self.route("changelist"))
         left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
         number = asked.command.target_count
         words = f"{form.entry.label} queued for {'1 device' if number == 1 else f'{number:,} devices'}.{left_out}"

@@ -36,8 +36,8 @@ def _number(label: str, required: bool = True, help_text: str = "") -> forms.Int
 class LimitForm(forms.Form):
     per_person = _number("Devices an hour, by one person")
     in_all = _number("Devices an hour, by everybody together")
-    second_person_above = _number("A second person is needed above", False, "Devices at once; empty: never.")
-    delay_above = _number("It waits above", False, "Devices at once; empty: never.")
+    second_person_above = _number("A second person is needed for more than", False, "Devices at once; empty: never.")
+    delay_above = _number("It waits for more than", False, "Devices at once; empty: it never waits.")
     delay_minutes = _number("Minutes it waits")
     reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget())
 
@@ -48,7 +48,7 @@ class RoleLimitForm(LimitForm):
     danger = forms.ChoiceField(choices=Danger.choices, label="What", widget=UnfoldAdminSelectWidget())
     role = forms.ModelChoiceField(
         queryset=Role.objects.order_by("name"), empty_label="Choose a role", widget=UnfoldAdminSelectWidget(),
-        help_text="Who has several roles with a limit has the highest.",
+        help_text="Somebody who has several such roles has the highest of their limits.",
     )  # fmt: skip
 
     field_order = ("danger", "role")
@@ -214,7 +214,7 @@ class GovernorAdmin(ReadOnlyAdmin):
 
     def _limit_dialog(self, request, title: str, form, button: str, **context):
         context |= {"title": title, "form": form, "button": button, "back": self.route("changelist")}
-        context["warning"] = "What loosens a limit holds only after a day, so that nobody does so unseen."
+        context["warning"] = "What loosens a limit takes effect after a day, so that nobody does it unnoticed."
         return self.dialog(request, "console/dialog_form.html", context)
 
     def withdraw_view(self, request, pk):

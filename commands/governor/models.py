@@ -154,9 +154,9 @@ class HeldAction(models.Model):
     def words(self) -> str:
         """Say where it stands."""
         if self.state == self.State.DELAYED:
-            return f"Not sent yet: it waits until {self.release_at:%Y-%m-%d %H:%M} UTC and can be cancelled until then."
+            return f"Waits until {self.release_at:%Y-%m-%d %H:%M} UTC; until then it can be cancelled."
         if self.state == self.State.NEEDS_APPROVAL:
-            return f"Not sent yet: a second person has to approve it by {self.expires_at:%Y-%m-%d %H:%M} UTC."
+            return f"Waits for a second person, who has to approve it by {self.expires_at:%Y-%m-%d %H:%M} UTC."
         return f"{self.get_state_display()}{': ' + self.note if self.note else ''}."
 
 

@@ -39,7 +39,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Attention:
-    """Something that needs a person. ``until`` is the moment it counts down to; ``is_of_profile``: trying again helps."""
+    """Something that needs a person. ``until`` is the moment it counts down to; ``is_of_profile``: a retry helps."""
 
     tone: str
     icon: str

@@ -115,7 +115,8 @@ def words_of(form: CommandForm, asked: Asked) -> str:
     """Say what became of it."""
     left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
     if asked.held is not None:
-        return f"{form.title}: {asked.held.words}{left_out}"
+        words = asked.held.words
+        return f"{form.title} {words[:1].lower()}{words[1:]}{left_out}"
     number = asked.command.target_count
     return f"{form.title} queued for {'the device' if number == 1 and not left_out else f'{number} devices'}.{left_out}"
 

@@ -27,8 +27,8 @@ WARNINGS = {
     "remotedesktop-enable": "Whoever may use Remote Management sees and controls the Mac.",
     "rotate-file-vault-key": "The recovery key of before opens nothing afterwards.",
     "set-auto-admin-password": "The password of before no longer works.",
-    "settings": "Settings of an app replace all that it was given before. Bluetooth off may take keyboard and mouse "
-    "away.",
+    "settings": "Settings of an app replace all that it was given before. Without Bluetooth, a wireless keyboard and "
+    "mouse stop working.",
     "system-update-schedule": "InstallForceRestart restarts a Mac at once: unsaved work is lost.",
     "user-delete": "The user's data on the device is deleted, and it cannot be undone.",
     "user-logout": "Unsaved work may be lost.",
