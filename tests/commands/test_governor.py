@@ -21,49 +21,19 @@ from commands.governor import (
     ReasonRequired,
     Stopped,
     holding,
-    limits,
 )
 from commands.governor import switch as kill_switch
-from commands.governor.admission import budget_of
-from commands.governor.models import GovernorLimit, LimitChange, PermitRow
-from commands.meanings import Danger
+from commands.governor.models import PermitRow
 from commands.models import Command, QueuedCommand
 from commands.queue import DangerWithoutPermit, queue_command
-from commands.reconcile import reconcile
-from devices.models import Channel, Event, InstalledProfile
+from devices.models import Channel, Event
 from devices.staff import PASSWORD_SET, POWERS_CHANGED, record_account, record_role
 from devices.timeline import SYSTEM, Actor
-from profiles.desired import recompute_desired
-from profiles.models import ItemStatus
 from tests import factories
 from tests.api.client import Caller
-from tests.profiles.assigned import assign, fill, make_channels, make_group, make_profile
+from tests.commands.governed import erase, fleet, staff
 
 SAFETY = "/console/commands/heldaction/"
-
-
-def staff(name: str = "admin", **fields):
-    joined = fields.pop("date_joined", timezone.now() - timedelta(days=30))
-    user = factories.make_staff(username=name, is_superuser=True, **fields)
-    type(user).objects.filter(pk=user.pk).update(date_joined=joined)
-    user.refresh_from_db()
-    return user
-
-
-def fleet(number: int):
-    ids = [factories.make_channel(factories.make_device("ios")).pk for _ in range(number)]
-    return Channel.objects.filter(pk__in=ids)
-
-
-def erase(channels, user, **options):
-    return ask("EraseDevice", {}, channels, actor=Actor.staff(user), reason="sold", **options)
-
-
-def list_profile(channel, identifier: str, payload_type: str):
-    InstalledProfile.objects.create(
-        channel=channel, device=channel.device, identifier=identifier, is_managed=True, reported_at=timezone.now(),
-        payloads=[{"PayloadType": payload_type}],
-    )  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -248,110 +218,6 @@ def test_the_switch_says_what_had_left_already():
 
 
 @pytest.mark.django_db
-def test_a_limit_tightens_at_once_and_loosens_after_a_day():
-    actor = Actor.staff(staff())
-    limit = GovernorLimit.objects.get(danger="erase")
-    assert limits.change_limit(limit, {"per_person": 2}, actor=actor, reason="careful") is None
-    change = limits.change_limit(limit, {"per_person": 500, "in_all": 10}, actor=actor, reason="a sale")
-    limit.refresh_from_db()
-    assert (limit.per_person, limit.in_all) == (2, 10)
-    assert limits.apply_due_changes() == 0
-    type(change).objects.update(effective_at=timezone.now())
-    assert limits.apply_due_changes() == 1
-    limit.refresh_from_db()
-    assert limit.per_person == 500
-
-
-@pytest.mark.django_db
-def test_removing_the_enrollment_profile_counts_as_unenrolling():
-    channel = factories.make_channel(factories.make_device("ios"))
-    list_profile(channel, "com.example.mdm", "com.apple.mdm")
-    list_profile(channel, "com.example.wifi", "com.apple.wifi.managed")
-    list_profile(channel, "com.example.dock", "com.apple.dock")
-    actor, one = Actor.staff(staff()), Channel.objects.filter(pk=channel.pk)
-    GovernorLimit.objects.filter(danger="network").update(per_person=0)
-    with pytest.raises(LimitReached):
-        ask("RemoveProfile", {"Identifier": "com.example.wifi"}, one, actor=actor, reason="leaver")
-    assert Event.objects.filter(kind="governor_refused").count() == 1
-    GovernorLimit.objects.filter(danger="network").update(per_person=10)
-    for identifier, danger in (("com.example.mdm", "unenroll"), ("com.example.wifi", "network")):
-        with pytest.raises(ReasonRequired):
-            ask("RemoveProfile", {"Identifier": identifier}, one, actor=actor)
-        ask("RemoveProfile", {"Identifier": identifier}, one, actor=actor, reason="leaver")
-        assert PermitRow.objects.order_by("id").last().danger == danger
-    ask("RemoveProfile", {"Identifier": "com.example.dock"}, one, actor=actor)
-    assert PermitRow.objects.count() == 2
-
-
-@pytest.mark.django_db
-def test_two_networks_taken_one_after_the_other_are_the_last_network():
-    channel = factories.make_channel(factories.make_device("ios"))
-    list_profile(channel, "com.example.mdm", "com.apple.mdm")
-    list_profile(channel, "com.example.wifi", "com.apple.wifi.managed")
-    list_profile(channel, "com.example.cell", "com.apple.cellular")
-    actor, one = Actor.staff(staff()), Channel.objects.filter(pk=channel.pk)
-
-    first = ask("RemoveProfile", {"Identifier": "com.example.wifi"}, one, actor=actor).command
-    with pytest.raises(ReasonRequired):
-        ask("RemoveProfile", {"Identifier": "com.example.cell"}, one, actor=actor)
-    QueuedCommand.objects.filter(command=first).update(state=QueuedCommand.State.FAILED, finished_at=timezone.now())
-
-    assert ask("RemoveProfile", {"Identifier": "com.example.cell"}, one, actor=actor).command
-    assert not PermitRow.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_networks_taken_at_the_same_moment_are_the_last_network():
-    actor, names = Actor.staff(staff()), ("com.example.wifi", "com.example.cell")
-    channels = []
-    for _number in range(5):
-        channels.append(factories.make_channel(factories.make_device("ios")))
-        list_profile(channels[-1], "com.example.mdm", "com.apple.mdm")
-        for name in names:
-            list_profile(channels[-1], name, "com.apple.wifi.managed")
-    outcomes = []
-
-    def run(channel, name):
-        try:
-            ask("RemoveProfile", {"Identifier": name}, Channel.objects.filter(pk=channel.pk), actor=actor)
-            outcomes.append("sent")
-        except ReasonRequired:
-            outcomes.append("refused")
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(channel, name)) for channel in channels for name in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (outcomes.count("sent"), outcomes.count("refused")) == (5, 5)
-
-
-@pytest.mark.django_db
-def test_the_reconciler_takes_two_networks_at_once_only_within_the_limit():
-    channels = make_channels(3)
-    group = make_group(*channels)
-    profiles = [make_profile(identifier="com.example.one"), make_profile(identifier="com.example.two")]
-    for profile in profiles:
-        assign(profile, group)
-    recompute_desired()
-    reconcile()
-    ItemStatus.objects.update(state=ItemStatus.State.VERIFIED, command_id=None)
-    QueuedCommand.objects.all().delete()
-    for channel in channels:
-        for profile in profiles:
-            list_profile(channel, profile.identifier, "com.apple.wifi.managed")
-    GovernorLimit.objects.filter(danger="network").update(per_person=1)
-    fill(group)
-    recompute_desired()
-    while reconcile():
-        pass
-    assert QueuedCommand.objects.count() == 3 + 1, "each loses one, and one device its last"
-    assert QueuedCommand.objects.filter(command__is_destructive=True).count() == 1
-
-
-@pytest.mark.django_db
 def test_held_actions_that_piled_up_do_not_all_go_in_one_hour():
     user, other = staff(), staff("other")
     piled = []
@@ -402,77 +268,6 @@ def test_a_password_of_ones_own_choosing_takes_no_day(settings):
     assert held.state == HeldAction.State.DELAYED
 
 
-def of_role(name: str = "Site"):
-    """Return a role and somebody of it, who has been there for long."""
-    role = Role.objects.create(name=name)
-    person = staff(name.lower())
-    person.groups.add(role)
-    return role, person
-
-
-@pytest.mark.django_db
-def test_a_limit_of_a_role_tightens_at_once_and_loosens_after_a_day():
-    role, person = of_role()
-    actor = Actor.staff(staff())
-    limit, pending = limits.add_limit("erase", role, {"per_person": 2, "in_all": 100}, actor=actor, reason="a site")
-    assert (limit.per_person, limit.in_all, pending.values) == (2, 25, {"in_all": 100})
-    erase(fleet(2), person, confirmed=2)
-    with pytest.raises(LimitReached, match="2 devices an hour"):
-        erase(fleet(1), person)
-    LimitChange.objects.update(effective_at=timezone.now())
-    limits.apply_due_changes()
-    limit.refresh_from_db()
-    assert limit.in_all == 100
-    with pytest.raises(limits.LimitExists):
-        limits.add_limit("erase", role, {}, actor=actor, reason="again")
-
-
-@pytest.mark.django_db
-def test_removing_a_limit_is_judged_by_what_holds_without_it():
-    (tight, _), (loose, _) = of_role("Tight"), of_role("Loose")
-    actor = Actor.staff(staff())
-    fields = {"in_all": 25, "second_person_above": 5, "delay_above": 1, "delay_minutes": 5}
-    tighter = GovernorLimit.objects.create(danger="erase", role=tight, per_person=2, **fields)
-    looser = GovernorLimit.objects.create(danger="erase", role=loose, per_person=20, **fields)
-
-    assert limits.remove_limit(looser, actor=actor, reason="over") is None
-    assert not GovernorLimit.objects.filter(pk=looser.pk).exists()
-    assert limits.remove_limit(tighter, actor=actor, reason="over").removes
-    assert limits.apply_due_changes() == 0
-    LimitChange.objects.update(effective_at=timezone.now())
-    assert limits.apply_due_changes() == 1
-    assert not GovernorLimit.objects.filter(pk=tighter.pk).exists()
-    assert Event.objects.filter(kind="limit_removed").count() == 2
-    with pytest.raises(limits.LimitOfEverybody):
-        limits.remove_limit(GovernorLimit.objects.get(danger="erase"), actor=actor, reason="x")
-
-
-@pytest.mark.django_db
-def test_a_limit_added_for_a_role_does_not_lift_that_of_another_role_of_its_people():
-    role, person = of_role()
-    other = Role.objects.create(name="Others")
-    person.groups.add(other)
-    fields = {"in_all": 25, "second_person_above": 5, "delay_above": 1, "delay_minutes": 5}
-    GovernorLimit.objects.create(danger="erase", role=role, per_person=1, **fields)
-    limit, pending = limits.add_limit("erase", other, {"per_person": 10}, actor=Actor.staff(staff()), reason="x")
-    assert (limit.per_person, pending.values) == (1, {"per_person": 10})
-
-
-@pytest.mark.django_db
-def test_a_role_given_today_loosens_nothing_until_tomorrow():
-    role, person = of_role("Wipers")
-    GovernorLimit.objects.create(
-        danger="erase", role=role, per_person=500, in_all=500, second_person_above=None, delay_above=None
-    )
-    record_account(POWERS_CHANGED, person, "changed", by=person, fields=["groups"])
-    assert budget_of(Danger.ERASE, Actor.staff(person)).left == 10
-    assert erase(fleet(6), person, confirmed=6).held.state == HeldAction.State.NEEDS_APPROVAL
-    assert budget_of(Danger.ERASE, Actor.staff(of_role("Old")[1])).left == 10
-    long_there = staff("long-there")
-    long_there.groups.add(role)
-    assert budget_of(Danger.ERASE, Actor.staff(long_there)).left == 494
-
-
 def test_the_page_shows_limits_and_what_waits_and_approves_and_stops(client, db):
     user, other = staff(), staff("other")
     held = erase(fleet(6), user, confirmed=6).held
@@ -487,35 +282,6 @@ def test_the_page_shows_limits_and_what_waits_and_approves_and_stops(client, db)
     assert kill_switch.current().stopped_by == "other"
     client.post(f"{SAFETY}resume/", {"reason": "fine"})
     assert kill_switch.current() is None
-
-
-@pytest.mark.django_db
-def test_the_reconciler_takes_the_last_network_only_within_the_limit_and_not_while_stopped():
-    channels = make_channels(4)
-    group = make_group(*channels)
-    profile = make_profile()
-    assign(profile, group)
-    recompute_desired()
-    reconcile()
-    ItemStatus.objects.update(state=ItemStatus.State.VERIFIED, command_id=None)
-    QueuedCommand.objects.all().delete()
-    for channel in channels[:3]:
-        list_profile(channel, profile.identifier, "com.apple.wifi.managed")
-    GovernorLimit.objects.filter(danger="network").update(per_person=2)
-    kill_switch.stop(actor=Actor.staff(staff()), reason="strange")
-    fill(group)
-    recompute_desired()
-    assert reconcile() == 1, "the one that keeps its network"
-    assert ItemStatus.objects.filter(error__contains="strange").count() == 3
-    kill_switch.resume(actor=Actor.staff(staff("other")), reason="fine")
-    ItemStatus.objects.exclude(next_attempt_at=None).update(next_attempt_at=timezone.now())
-    assert reconcile() == 2
-    assert QueuedCommand.objects.filter(command__is_destructive=True).count() == 2
-    held = ItemStatus.objects.get(error__contains="held by the governor")
-    assert (held.state, reconcile()) == (ItemStatus.State.REMOVING, 0)
-    PermitRow.objects.update(at=timezone.now() - timedelta(hours=2))
-    ItemStatus.objects.exclude(next_attempt_at=None).update(next_attempt_at=timezone.now())
-    assert reconcile() == 1
 
 
 @pytest.mark.django_db
