@@ -248,6 +248,7 @@ def test_the_data_is_read_when_it_is_asked_for():
 # What is reported
 
 
+@pytest.mark.django_db
 def test_a_changed_copy_of_apples_schema_is_told_by_key_and_fact(tmp_path, data_dir):
     copy = tmp_path / "copy"
     shutil.copytree(apple_schema(), copy)
