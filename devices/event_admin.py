@@ -141,8 +141,7 @@ class EventAdmin(LongListAdmin):
         """Stream the list as it is filtered, a JSON object a line."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        self.request = request
-        rows = self.get_changelist_instance(request).queryset
+        rows = self.rows_of(request)
         record_export("events as lines of JSON", by=request.user, query=request.GET.urlencode())
         return lines_answer(f"timeline-{timezone.now():%Y-%m-%d}.jsonl", rows)
 

@@ -84,6 +84,8 @@ def problems_of(search: str, filters: Mapping[str, str], user) -> dict[str, str]
         problems["search"] = f"is longer than {MAX_TEXT} letters"
     if not search and not filters:
         problems["filters"] = "a search needs a text or a filter"
+    if len(filters) > len(FILTERS):
+        return problems | {"filters": f"there are no more than {len(FILTERS)} filters"}
     for name, value in filters.items():
         known = FILTERS.get(name)
         why = known.problem(str(value), user) if known else f"there is no such filter; known are {', '.join(FILTERS)}"

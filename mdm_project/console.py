@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
@@ -80,11 +82,24 @@ class ConsoleAdmin(ModelAdmin):
         """Stream the list as it is filtered and ordered, as CSV."""
         if not self.has_view_permission(request):
             return self.refuse(request)
-        self.request = request
-        queryset = self.get_changelist_instance(request).queryset
+        queryset = self.rows_of(request)
         name = f"{self.opts.verbose_name_plural.replace(' ', '-')}-{timezone.now():%Y-%m-%d}.csv"
         record_export(f"{self.opts.verbose_name_plural} as CSV", by=request.user, query=request.GET.urlencode())
         return stream_csv(name, queryset, self.csv_columns)
+
+    def get_changelist_instance(self, request):
+        """Treat a filter by what no column can hold as Django treats one that does not exist."""
+        if any("\x00" in value for name, values in request.GET.lists() if name != "q" for value in values):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)
+
+    def rows_of(self, request: HttpRequest):
+        """Return what the list shows as the address filters it, all of it; raises BadRequest for an unknown filter."""
+        self.request = request
+        try:
+            return self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters as error:
+            raise BadRequest("there is no such filter") from error
 
     @staticmethod
     def refuse(request):

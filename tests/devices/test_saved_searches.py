@@ -240,3 +240,9 @@ def test_using_a_search_takes_as_many_statements_however_many_devices_it_finds(u
             assert devices_of(saved, user).count()
         counts.append(len(captured))
     assert counts[1] == counts[2]
+
+
+def test_thousands_of_filters_are_one_problem(actor):
+    with pytest.raises(BadRequest) as refused:
+        save(actor, filters={f"k{number}": "x" for number in range(20_000)})
+    assert set(refused.value.fields) == {"filters"}

@@ -97,6 +97,10 @@ def test_the_pages_and_exports(client, db):
         response = client.get(path)
         assert response.status_code == 200, path
         assert "nrolled" in response.content.decode(), path
+    for path in ("/console/devices/event/?kind=%00", "/console/devices/device/?platform__exact=%00"):
+        assert client.get(path).status_code == 302, path
+    for path in ("/console/devices/event/csv/?evil=1", "/console/devices/event/jsonl/?kind=%00"):
+        assert client.get(path).status_code == 400, path
     for path in (
         f"/console/devices/event/csv/?device={device.pk}",
         f"/console/devices/event/jsonl/?device={device.pk}&at_from=2020-01-01",
