@@ -55,7 +55,8 @@ def summarise(request_type: str, answer: dict) -> str:
     told = SUMMARIES.get(request_type, lambda _: "")(answer)
     if told:
         return told
-    return f"{len(answer)} values" if answer else ""
+    number = len(answer)
+    return ("1 value" if number == 1 else f"{number} values") if answer else ""
 
 
 def _of_device(answer: dict) -> str:

@@ -26,7 +26,7 @@ from devices.timeline import Actor, record_event, record_events
 from mdm_project.crypto import seal
 
 CHUNK = 1000
-RUNNING_ALREADY = "one is running on this device already"
+RUNNING_ALREADY = "It runs on this device already"
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class SearchForm(forms.Form):
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
     is_shared = forms.BooleanField(
         required=False, label="Share it with everybody who sees devices", widget=UnfoldBooleanWidget(),
-        help_text="It finds within the limits of whoever uses it.",
+        help_text="Everybody finds only the devices that they may see.",
     )  # fmt: skip
     is_default = forms.BooleanField(
         required=False, label="Open my list of devices with it", widget=UnfoldBooleanWidget()
@@ -154,7 +154,7 @@ class SavedSearchPages:
         is_default = default is not None and default.pk == saved.pk
         initial = {"name": saved.name, "is_shared": saved.is_shared, "is_default": is_default}
         form = SearchForm(submitted(request)[0], user=request.user, saved=saved, initial=initial)
-        context = {"title": f"Saved search {saved}", "form": form, "saved": saved}
+        context = {"title": f"Saved search “{saved}”", "form": form, "saved": saved}
         context["words"] = words_of(saved, request.user)
         if not may_change(saved, request.user):
             # Of a colleague's search only the choice of one's own list is one's own.

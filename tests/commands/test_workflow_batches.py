@@ -64,7 +64,7 @@ def test_who_cannot_take_it_and_who_runs_one_is_left_out_with_the_reason(lee):
     every = Device.objects.filter(pk__in=[*phones.values_list("pk", flat=True), mac.pk])
     plan = plan_batch("lost_device", every)
     assert plan.words.startswith("2 of 4 cannot: ")
-    assert "one is running on this device already (1)" in plan.words
+    assert "It runs on this device already (1)" in plan.words
     assert "Only iPhones and iPads have a Lost Mode. Lock the Mac instead (1)" in plan.words
 
     batch = start_batch("lost_device", every, {"message": "Call"}, actor=lee, reason="stolen van", confirmed=2)
