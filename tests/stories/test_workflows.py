@@ -223,7 +223,7 @@ def test_a_workflow_is_refused_with_the_reason(stage, lee):
         start_workflow("lost_device", row_of(phone), {"every_minutes": 0, "colour": "red"}, actor=lee, reason="lost")
     assert set(wrong.value.fields) == {"parameters.every_minutes", "parameters.colour"}
     start_workflow("lost_device", row_of(phone), LOST, actor=lee, reason="lost")
-    with pytest.raises(WorkflowRefused, match="on this device already"):
+    with pytest.raises(WorkflowRefused, match="running on this device already"):
         start_workflow("lost_device", row_of(phone), LOST, actor=lee, reason="lost")
     assert not HeldAction.objects.exists()
 
