@@ -24,7 +24,7 @@ _STEPS = {"advance": rollout.advance, "resume": rollout.resume, "roll_back": rol
 def complete(change: dict) -> dict:
     """Check the form of a change and fill in what fixes it: the draft's revision, the id a new assignment will have."""
     kind = change.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise BadRequest(f"there is no change {kind!r}", fields={"kind": f"one of {', '.join(sorted(_KINDS))}"})
     required, optional, _carry = _KINDS[kind]
     missing = required - set(change)

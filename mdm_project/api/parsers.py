@@ -7,10 +7,12 @@ keys, and halves of surrogate pairs that cannot be written anywhere afterwards.
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
+
+from mdm_project.errors import BadRequest
 
 MAX_BYTES = 16 * 1024 * 1024
 # Values of a body. Each costs many times its bytes in memory, so they are counted before they are made.
@@ -32,24 +34,43 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream, media_type=None, parser_context=None):
-        """Return what the body says; raises ParseError with what is wrong, and BodyTooLarge."""
+        """Return what the body says; raises ParseError, BodyTooLarge, and BadRequest, which names the keys."""
         body = stream.read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES or body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_VALUES:
             raise BodyTooLarge
+        unusable: list[_Unusable] = []
         try:
-            value = json.loads(
-                body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer,
-                parse_float=_real,
-            )  # fmt: skip
+            value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, **_numbers(unusable))
         except RecursionError as error:
             raise ParseError(_TOO_DEEP) from error
         except ValueError as error:
             raise ParseError(f"JSON parse error: {error}") from error
         if _is_too_deep(value):
             raise ParseError(_TOO_DEEP)
-        if _ODD_ESCAPE.search(body):
-            _check_texts(value, "")
+        if unusable or _ODD_ESCAPE.search(body):
+            _refuse(value)
         return value
+
+
+class _Unusable(str):
+    """Stands for a number that cannot be taken, until it is known where: its text is the reason."""
+
+
+def _numbers(unusable: list[_Unusable]) -> dict:
+    """Return how numbers are read; those that cannot be taken are put into ``unusable`` as well."""
+
+    def refused(reason: str) -> _Unusable:
+        unusable.append(_Unusable(reason))
+        return unusable[-1]
+
+    def integer(text: str):
+        return int(text) if len(text.lstrip("-")) <= MAX_DIGITS else refused(f"has more than {MAX_DIGITS} digits")
+
+    def real(text: str):
+        number = float(text)
+        return number if math.isfinite(number) else refused("is too large a number")
+
+    return {"parse_int": integer, "parse_float": real, "parse_constant": _no_constant}
 
 
 def _is_too_deep(value) -> bool:
@@ -78,28 +99,31 @@ def _no_constant(text: str):
     raise ValueError(f"{text} is no number of JSON")
 
 
-def _integer(text: str) -> int:
-    if len(text.lstrip("-")) > MAX_DIGITS:
-        raise ValueError(f"a whole number has at most {MAX_DIGITS} digits")
-    return int(text)
+def _refuse(value) -> None:
+    """Raise BadRequest with every place that holds what cannot be stored, if there is one."""
+    fields = dict(_problems(value, ""))
+    if fields:
+        path, why = next(iter(fields.items()))
+        raise BadRequest(f"{path or 'the body'}: {why}", fields=fields)
 
 
-def _real(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _check_texts(value, path: str) -> None:
-    """Refuse characters that cannot be stored, naming where they are."""
-    if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise ParseError(f"JSON parse error: {path or 'the text'} has a character that cannot be stored")
+def _problems(value, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, _Unusable):
+        yield path, str(value)
+    elif isinstance(value, str):
+        if not _is_storable(value):
+            yield path, "has a character that cannot be stored"
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check_texts(key, f"a key of {path or 'the body'}")
-            _check_texts(item, f"{path}.{key}".lstrip("."))
+            if not _is_storable(key):
+                # A key that cannot be written is named by what it is in.
+                yield path or ascii(key)[1:-1], "has a key with a character that cannot be stored"
+            else:
+                yield from _problems(item, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _check_texts(item, f"{path}.{index}".lstrip("."))
+            yield from _problems(item, f"{path}.{index}".lstrip("."))
+
+
+def _is_storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
