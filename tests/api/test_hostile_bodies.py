@@ -6,7 +6,6 @@ The addresses are those of the table of permissions, so that a new one is tried 
 import json
 import re
 import resource
-import time
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,7 +18,6 @@ from tests.api.test_permissions import TABLE, addresses, content_of  # noqa: F40
 
 JSON = "application/json"
 TARGETS = [(path, method) for path, method, *_ in TABLE if method in ("POST", "PATCH", "PUT")]
-IDS = [f"{method} {path}" for path, method in TARGETS]
 DEEP = b'{"a":' * 100_000
 # Never JSON, or never a body: what comes back is the same everywhere.
 REFUSED = {
@@ -76,15 +74,17 @@ def send(caller, method: str, path: str, body: bytes, content_type: str = JSON):
     return response
 
 
-@pytest.mark.parametrize(("path", "method"), TARGETS, ids=IDS)
-def test_what_is_no_json_is_refused_with_the_reason(caller, addresses, path, method):  # noqa: F811
-    address, wrong = path.format(**addresses), []
-    for name, (body, status) in REFUSED.items():
-        response = send(caller, method, address, body)
-        if response.status_code >= 500 or (response.status_code < 400 and reads_its_body(caller, method, address)):
-            wrong.append((name, response.status_code, response.content[:300]))
-        elif response.status_code == status and not response.json()["detail"]:
-            wrong.append((name, "says nothing"))
+def test_what_is_no_json_is_refused_with_the_reason(caller, addresses):  # noqa: F811
+    wrong = []
+    for path, method in TARGETS:
+        address = path.format(**addresses)
+        for name, (body, status) in REFUSED.items():
+            response = send(caller, method, address, body)
+            is_taken = response.status_code < 400 and reads_its_body(caller, method, address)
+            if response.status_code >= 500 or is_taken:
+                wrong.append((method, path, name, response.status_code, response.content[:300]))
+            elif response.status_code == status and not response.json()["detail"]:
+                wrong.append((method, path, name, "says nothing"))
     assert wrong == []
 
 
@@ -93,30 +93,32 @@ def reads_its_body(caller, method: str, address: str) -> bool:
     return send(caller, method, address, b"{").status_code >= 400
 
 
-@pytest.mark.parametrize(("path", "method"), TARGETS, ids=IDS)
-def test_values_of_other_types_are_never_a_server_error(caller, addresses, names_by_target, path, method):  # noqa: F811
-    address = path.format(**addresses)
-    content = content_of(path, addresses)
-    known = dict(content) if isinstance(content, dict) else {}
-    names = {*names_by_target[wild(path), method], *known}
-    bodies = [*ODD_VALUES, *({**known, name: value} for name in names for value in ODD_VALUES)]
+def test_values_of_other_types_are_never_a_server_error(caller, addresses, names_by_target):  # noqa: F811
     wrong = []
-    for body in bodies:
-        response = send(caller, method, address, json.dumps(body).encode())
-        if response.status_code >= 500:
-            wrong.append((str(body)[:120], response.status_code))
+    for path, method in TARGETS:
+        content = content_of(path, addresses)
+        known = dict(content) if isinstance(content, dict) else {}
+        names = {*names_by_target[wild(path), method], *known}
+        for body in (*ODD_VALUES, *({**known, name: value} for name in names for value in ODD_VALUES)):
+            response = send(caller, method, path.format(**addresses), json.dumps(body).encode())
+            if response.status_code >= 500:
+                wrong.append((method, path, str(body)[:120], response.status_code))
     assert wrong == []
 
 
-@pytest.mark.parametrize(("path", "method"), TARGETS, ids=IDS)
-def test_other_content_types_are_refused_or_ignored(caller, addresses, path, method):  # noqa: F811
-    address = path.format(**addresses)
-    for content_type in (
+def test_other_content_types_are_refused_or_ignored(caller, addresses):  # noqa: F811
+    content_types = (
         "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data",
         "multipart/form-data; boundary=x", "application/json; charset=no-such-charset", "", "x" * 5000, "a/b; c=\udcff",
-    ):  # fmt: skip
-        for body in (b"a=1", b"--x\r\n\r\n", b""):
-            assert send(caller, method, address, body, content_type).status_code < 500, content_type
+    )  # fmt: skip
+    wrong = []
+    for path, method in TARGETS:
+        for content_type in content_types:
+            for body in (b"a=1", b"--x\r\n\r\n", b""):
+                response = send(caller, method, path.format(**addresses), body, content_type)
+                if response.status_code >= 500:
+                    wrong.append((method, path, content_type[:40], body))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("path", ["commands/", "groups/preview/", "profiles/"])
@@ -127,20 +129,17 @@ def test_other_content_types_are_refused_or_ignored(caller, addresses, path, met
     ids=["50 MB of text", "50 MB of lists", "15 MB of lists", "16 MB of numbers"],
 )  # fmt: skip
 def test_large_bodies_are_refused_before_they_cost_memory(caller, path, body):
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     response = send(caller, "POST", path, body)
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < (len(body) + 4 * MAX_BYTES) // 1024
-    assert time.process_time() - began < 20
 
 
 def test_the_last_of_many_keys_twice_is_found_at_once(caller):
     keys = b",".join(b'"k%d":1' % number for number in range(100_000))
-    began = time.process_time()
     response = send(caller, "POST", "commands/", b"{" + keys + b',"k99999":2}')
     assert (response.status_code, "'k99999' is there twice" in response.json()["detail"]) == (400, True)
-    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("data", [
