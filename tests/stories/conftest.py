@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -97,7 +95,6 @@ def open_stage(server_url: str, folder: Path) -> Iterator[Stage]:
         pem = identity.certificate_pem + identity.key_pem
         store_push_certificate(pem, actor=SYSTEM, name="Pretend")
         ensure_demo_profile()
-        _warm_up(f"{server_url}/enroll/demo/profile")
         yield Stage(server_url, apns, loop, keys, seed=folder.name, devices=devices)
     finally:
         asyncio.run_coroutine_threadsafe(_close(apns, devices), loop).result(ACT_TIMEOUT_S)
@@ -105,16 +102,6 @@ def open_stage(server_url: str, folder: Path) -> Iterator[Stage]:
         thread.join()
         loop.close()
         keys.close()
-
-
-def _warm_up(address: str) -> None:
-    """Fetch a page once: the first one of a server that was long idle was seen to fail, cause not found yet."""
-    for _ in range(5):
-        try:
-            with urllib.request.urlopen(address, timeout=30):
-                return
-        except urllib.error.HTTPError:
-            continue
 
 
 async def _close(apns: ApnsServer, devices: list[PretendDevice]) -> None:
