@@ -30,6 +30,29 @@ from mdm_project.run import web_command, worker_command
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 15
+SHOWN_OF_LOG = 8000
+_LOGS: pytest.StashKey[dict[Path, int]] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show with a failure what the processes of the product wrote during the test."""
+    report = yield
+    if report.failed:
+        for path in _logs():
+            with path.open("rb") as file:
+                file.seek(item.stash.get(_LOGS, {}).get(path, 0))
+                text = file.read().decode(errors="replace")[-SHOWN_OF_LOG:]
+            if text:
+                report.sections.append((f"log of {path.stem}", text))
+    elif call.when == "setup":
+        item.stash[_LOGS] = {path: path.stat().st_size for path in _logs()}
+    return report
+
+
+def _logs() -> list[Path]:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return sorted((settings.DATA_DIR / "log").glob(f"*-{worker}.log"))
 
 
 @dataclass
