@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from commands.console.workflows import MAY_START, StartForm
 from commands.overview import Share
-from commands.workflows.batches import cancel_batch, plan_batch, start_batch
+from commands.workflows.batches import cancel_batch, plan_batch, plans_of, start_batch
 from commands.workflows.definition import InvalidParameters
 from commands.workflows.definitions import definition_of, definitions
 from commands.workflows.models import Workflow, WorkflowBatch
@@ -62,8 +62,7 @@ class BulkWorkflows:
         return self.page(request, "console/workflow/bulk_form.html", context | {"fit": number})
 
     def _choose_workflow(self, request, devices, context: dict):
-        plans = [plan_batch(kind, devices) for kind in definitions()]
-        choices = [(plan.definition, len(plan.devices), plan.words) for plan in plans]
+        choices = [(plan.definition, len(plan.devices), plan.words) for plan in plans_of(devices)]
         context |= {"title": "Start a workflow", "choices": choices}
         return self.page(request, "console/workflow/bulk_choose.html", context)
 

@@ -16,7 +16,7 @@ from commands.governor import ConfirmationRequired
 from commands.models import QueuedCommand
 from commands.queue import cancel_commands
 from commands.workflows.definition import Definition
-from commands.workflows.definitions import definition_of
+from commands.workflows.definitions import definition_of, definitions
 from commands.workflows.engine import drop_held
 from commands.workflows.models import Workflow, WorkflowBatch, WorkflowStep
 from commands.workflows.notice import look_soon
@@ -49,9 +49,17 @@ class BatchPlan:
 
 def plan_batch(kind: str, devices) -> BatchPlan:
     """Split a queryset of devices into those that would take a workflow and the others; raises UnknownWorkflow."""
-    definition = definition_of(kind)
+    return _plan(definition_of(kind), list(devices.order_by("id")))
+
+
+def plans_of(devices) -> list[BatchPlan]:
+    """Return the plan of every workflow for a queryset of devices, which are read once."""
     rows = list(devices.order_by("id"))
-    running = Workflow.objects.running().filter(kind=kind, device__in=[row.pk for row in rows])
+    return [_plan(definition, rows) for definition in definitions().values()]
+
+
+def _plan(definition: Definition, rows: list[Device]) -> BatchPlan:
+    running = Workflow.objects.running().filter(kind=definition.kind, device__in=[row.pk for row in rows])
     said = dict.fromkeys(running.order_by().values_list("device_id", flat=True), RUNNING_ALREADY)
     said = definition.refusals_of(rows) | said
     refused = [Refusal(0, row.pk, row.serial_number, said[row.pk]) for row in rows if row.pk in said]
