@@ -28,7 +28,7 @@ from apns.models import PushCertificate, PushCertificateRequest
 from devices.models import Enrollment
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import ConsoleAdmin, submitted
+from mdm_project.console import ConsoleAdmin, is_row_id, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
@@ -113,7 +113,7 @@ class PushCertificateAdmin(ConsoleAdmin):
         """Show a certificate; whoever may change it can renew it here."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(object_id).isdecimal():
+        if not is_row_id(object_id):
             raise Http404("there is no such certificate")
         certificate = get_object_or_404(PushCertificate, pk=object_id)
         if request.method == "POST" and not self.has_change_permission(request):

@@ -28,7 +28,7 @@ from devices.console.links import device_link
 from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status
-from mdm_project.console import LongListAdmin, submitted
+from mdm_project.console import LongListAdmin, is_row_id, submitted
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import EspalierError, UnreadablePlist
 from mdm_project.templatetags.console import age
@@ -121,7 +121,7 @@ class CommandAdmin(ComposePages, LongListAdmin):
         return age(command.created_at)
 
     def _command(self, request, pk) -> Command:
-        if not str(pk).isdecimal():
+        if not is_row_id(pk):
             raise Http404("there is no such command")
         return get_object_or_404(Command.objects.visible_to(request.user).with_reach(request.user), pk=pk)
 

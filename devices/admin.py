@@ -41,7 +41,7 @@ from devices.services import delete_person, save_person
 from devices.timeline import Actor
 from devices.trust_admin import CertificateAuthorityAdmin, IdentityAdmin  # noqa: F401 (registers them)
 from mdm_project import plist, status
-from mdm_project.console import ConsoleAdmin, LongListAdmin
+from mdm_project.console import ConsoleAdmin, LongListAdmin, is_row_id
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import BadRequest
 from mdm_project.platforms import icon_of, system_words
@@ -227,7 +227,7 @@ class RejectedMessageAdmin(LongListAdmin):
         """Show why a message was refused, and its beginning to whoever may read raw messages."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(object_id).isdecimal():
+        if not is_row_id(object_id):
             raise Http404("there is no such message")
         message = get_object_or_404(self.get_queryset(request).select_related("device"), pk=object_id)
         may_read = request.user.has_perm(RAW_PERMISSION)

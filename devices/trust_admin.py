@@ -19,7 +19,7 @@ from devices.models import CertificateAuthority, Device, Enrollment, Identity
 from devices.services import revoke_identity
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import LongListAdmin, ReadOnlyAdmin, submitted
+from mdm_project.console import LongListAdmin, ReadOnlyAdmin, is_row_id, submitted
 from mdm_project.errors import Conflict, EspalierError
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
@@ -111,7 +111,7 @@ class IdentityAdmin(LongListAdmin):
     def change_view(self, request, object_id, form_url="", extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(object_id).isdecimal():
+        if not is_row_id(object_id):
             raise Http404("there is no such certificate")
         identity = get_object_or_404(Identity.objects.select_related("authority"), pk=object_id)
         devices = Device.objects.visible_to(request.user)
@@ -200,7 +200,7 @@ class CertificateAuthorityAdmin(ReadOnlyAdmin):
     def change_view(self, request, object_id, form_url="", extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(object_id).isdecimal():
+        if not is_row_id(object_id):
             raise Http404("there is no such authority")
         authority = get_object_or_404(self.get_queryset(request), pk=object_id)
         context = {

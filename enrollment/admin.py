@@ -16,7 +16,7 @@ from devices.timeline import record_event
 from enrollment import qr
 from enrollment.models import ALL_ACCESS_RIGHTS, EnrollmentProfile
 from mdm_project import status
-from mdm_project.console import ConsoleAdmin
+from mdm_project.console import ConsoleAdmin, is_row_id
 from mdm_project.templatetags.console import copy
 from mdm_project.templatetags.console import status as show_status
 
@@ -135,7 +135,7 @@ class EnrollmentProfileAdmin(ConsoleAdmin):
         return False
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        profile = EnrollmentProfile.objects.filter(pk=object_id).first() if str(object_id or "").isdecimal() else None
+        profile = EnrollmentProfile.objects.filter(pk=object_id).first() if is_row_id(object_id or "") else None
         extra = {"share": share_context(profile)} if profile else {}
         return super().changeform_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 

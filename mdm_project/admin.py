@@ -25,7 +25,7 @@ from unfold.widgets import (
 from devices import staff
 from devices.timeline import record_event
 from mdm_project import status, tokens
-from mdm_project.console import ConsoleAdmin, LongListAdmin, submitted
+from mdm_project.console import ConsoleAdmin, LongListAdmin, is_row_id, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.models import ApiToken, SignIn, User
 from mdm_project.templatetags.console import age
@@ -89,7 +89,7 @@ class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
         return {}
 
     def user_change_password(self, request, id, form_url=""):
-        person = get_object_or_404(User, pk=id) if str(id).isdecimal() else None
+        person = get_object_or_404(User, pk=id) if is_row_id(id) else None
         if person is not None and not self.has_change_permission(request, person):
             raise PermissionDenied
         response = super().user_change_password(request, id, form_url)
@@ -293,7 +293,7 @@ class ApiTokenAdmin(ConsoleAdmin):
     def change_view(self, request, object_id, form_url="", extra_context=None):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        pk = object_id if str(object_id).isdecimal() else None
+        pk = object_id if is_row_id(object_id) else None
         token = get_object_or_404(self.get_queryset(request), pk=pk)
         context = {"title": token.name, "token": token, "state": token_status(token), "may_revoke": token.is_usable}
         return self.page(request, "console/token.html", context)

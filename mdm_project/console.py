@@ -175,6 +175,11 @@ class LongListAdmin(ReadOnlyAdmin):
     paginator = InfinitePaginator
 
 
+def is_row_id(text) -> bool:
+    """Say whether a part of an address can be the id of a row: digits, and not thousands of them."""
+    return str(text).isascii() and str(text).isdecimal() and len(str(text)) <= 18
+
+
 def submitted(request: HttpRequest) -> tuple:
     """Return data and files for a form: those of a POST, even an empty one, and nothing for a form to be shown."""
     return (request.POST, request.FILES) if request.method == "POST" else (None, None)

@@ -20,7 +20,7 @@ from commands.workflows.overview import TONES, batch_overview
 from devices.console.forms import ReasonForm
 from devices.models import Device
 from devices.timeline import Actor
-from mdm_project.console import ReadOnlyAdmin, submitted
+from mdm_project.console import ReadOnlyAdmin, is_row_id, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.templatetags.console import age
 
@@ -125,7 +125,7 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         return age(batch.created_at)
 
     def _batch(self, request, pk) -> WorkflowBatch:
-        if not str(pk).isdecimal() or len(str(pk)) > 18:
+        if not is_row_id(pk):
             raise Http404("there is no such batch")
         return get_object_or_404(self.get_queryset(request), pk=pk)
 

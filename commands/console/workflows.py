@@ -24,7 +24,7 @@ from devices.console.links import device_link
 from devices.models import Device
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import ReadOnlyAdmin, submitted
+from mdm_project.console import ReadOnlyAdmin, is_row_id, submitted
 from mdm_project.errors import EspalierError, NotFound
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
@@ -155,7 +155,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         return age(workflow.started_at)
 
     def _workflow(self, request, pk) -> Workflow:
-        if not str(pk).isdecimal() or len(str(pk)) > 18:
+        if not is_row_id(pk):
             raise Http404("there is no such workflow")
         return get_object_or_404(self.get_queryset(request).select_related("device"), pk=pk)
 

@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from devices.timeline import Actor
 from mdm_project import plist
-from mdm_project.console import ConsoleAdmin
+from mdm_project.console import ConsoleAdmin, is_row_id
 from mdm_project.errors import EspalierError
 from mdm_project.templatetags.console import age
 from profiles import catalogue, help_texts
@@ -150,7 +150,7 @@ class DeclarationAdmin(ConsoleAdmin):
 
     @staticmethod
     def _declaration(request, pk) -> Declaration:
-        if not str(pk).isdecimal():
+        if not is_row_id(pk):
             raise Http404("there is no such declaration")
         return get_object_or_404(Declaration.objects.visible_to(request.user), pk=pk)
 

@@ -273,3 +273,12 @@ def test_an_identity_page_shows_the_device_and_its_state(console):
     assert page_of(channel.device) in text
     Identity.objects.filter(pk=identity.pk).update(is_active=False, end_reason="superseded")
     assert "Superseded" in text_of(console.get(reverse("admin:devices_identity_change", args=[identity.pk]))).title()
+
+
+@pytest.mark.parametrize("odd", ["9" * 5000, "9" * 30, "٣", "-1", "1e3", "x"], ids=lambda odd: odd[:5])
+def test_an_address_with_an_odd_id_is_no_error_of_the_server(client, db, odd):
+    client.force_login(factories.make_staff(is_superuser=True))
+    client.raise_request_exception = False
+    names = [f"{model._meta.app_label}/{model._meta.model_name}" for model in admin.site._registry]
+    failed = [name for name in names if client.get(f"/console/{name}/{odd}/change/").status_code >= 500]
+    assert names and failed == []
