@@ -182,17 +182,23 @@ REDIS_URL = env.str("REDIS_URL", "") or _embedded_redis_url or "redis://127.0.0.
 DATABASES = {
     "default": {
         **environ.Env.db_url_config(DATABASE_URL or "postgres:///espalier"),
-        "ENGINE": "django.db.backends.postgresql",
-        # One round trip more when a connection is taken, so that nobody is told 503 after PostgreSQL was restarted.
-        "CONN_HEALTH_CHECKS": True,
+        "ENGINE": "mdm_project.postgresql",  # which checks the health of connections itself
         "CONN_MAX_AGE": 0,
     }
 }
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20)
+DATABASE_TIMEOUT_S = 10
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["application_name"] = "espalier"
 if env.bool("DATABASE_POOL", True):
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 0,
+        "max_size": DATABASE_POOL_SIZE,
+        "timeout": DATABASE_TIMEOUT_S,
+        # The pool's pauses between attempts double for as long as it has no success. Given up as early as a request
+        # gives up, they start anew with the next one, and stay short however long PostgreSQL was away.
+        "reconnect_timeout": DATABASE_TIMEOUT_S,
+    }
 
 CACHES = {
     "default": {

@@ -4,10 +4,12 @@ One of the two places that translate the tree of mdm_project.errors; the other i
 """
 
 import logging
+import sys
 
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.http import Http404, HttpResponsePermanentRedirect, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.template import loader
 from django.views.decorators.csrf import csrf_exempt
 from django.views.defaults import server_error as django_server_error
 from rest_framework import exceptions
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
 INVALID = "invalid"
+RETRY_AFTER_S = 10
 
 
 class ErrorSerializer(Serializer):
@@ -113,7 +116,18 @@ def no_such_address(request):
 
 
 def server_error(request):
-    """handler500: JSON below /api/, the page of the product elsewhere."""
+    """handler500: JSON below /api/, the page of the product elsewhere; 503 when it is the database that is away."""
+    if isinstance(sys.exception(), OperationalError):
+        return _unavailable(request)
     if request.path.startswith(API_PREFIX):
         return JsonResponse(error_body("internal_error", "Something failed here; it has been logged."), status=500)
     return django_server_error(request)
+
+
+def _unavailable(request):
+    if request.path.startswith(API_PREFIX):
+        answer = JsonResponse(error_body("unavailable", "The database is not reachable."), status=503)
+    else:
+        answer = HttpResponse(loader.get_template("503.html").render(), status=503)
+    answer["Retry-After"] = str(RETRY_AFTER_S)
+    return answer

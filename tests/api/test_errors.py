@@ -112,4 +112,15 @@ def test_what_nobody_foresaw_is_left_to_django_which_answers_json_below_the_api(
     assert response.status_code == 500
     assert json.loads(response.content)["code"] == "internal_error"
     elsewhere = server_error(RequestFactory().get("/console/"))
+    assert elsewhere.status_code == 500
     assert elsewhere.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("path", ["/console/", "/api/v1/devices/", "/enroll/staff/"])
+def test_a_database_that_is_away_is_no_fault_of_the_request_which_may_come_again(path):
+    try:
+        raise OperationalError("couldn't get a connection after 10.00 sec")
+    except OperationalError:
+        response = server_error(RequestFactory().get(path))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
+    assert "database" in response.content.decode()

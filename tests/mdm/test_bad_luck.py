@@ -4,16 +4,18 @@ import json
 import os
 import signal
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from commands.models import Command, Report
 from commands.tasks import interpret_reports
 from mdm_project.embedded import EmbeddedServers
+from mdm_project.run import WEB_THREADS
 from mdm_project.tokens import create_token
 from tests.factories import make_staff
 from tests.mdm.asking import ask, state_of
@@ -32,6 +34,13 @@ def drop_connections() -> int:
     connections["default"].close_pool()
     with connection.cursor() as cursor:
         cursor.execute(_DROP_EVERYBODY)
+        return cursor.fetchone()[0]
+
+
+def count_waiting(table: str) -> int:
+    """Return how many connections wait for a lock on a table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass", [table])
         return cursor.fetchone()[0]
 
 
@@ -61,6 +70,23 @@ def test_the_next_check_in_after_every_connection_was_dropped_is_answered(web, m
     drop_connections()
     fields = {"Topic": device.topic, "Token": b"t", "PushMagic": "m", "BootstrapToken": b"b"}
     assert device.check_in(message_type, **fields).status == 200
+
+
+def test_the_next_page_is_answered_however_many_idle_connections_were_dropped(web):
+    def get(_=None) -> int:
+        with urllib.request.urlopen(f"{web.url}/readyz", timeout=30) as response:
+            return response.status
+
+    with ThreadPoolExecutor(WEB_THREADS) as threads:
+        # All requests are held up at once, so that each of them has a connection of its own.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE django_migrations")
+            answers = [threads.submit(get) for _ in range(WEB_THREADS)]
+            wait_until(lambda: count_waiting("django_migrations") == WEB_THREADS, "all requests wait")
+        assert [answer.result() for answer in answers] == [200] * WEB_THREADS
+
+    assert drop_connections() >= WEB_THREADS
+    assert [get() for _ in range(3)] == [200] * 3
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The database backend: Django's for PostgreSQL, with a pool that gets over a restart of the server at once."""
