@@ -1,5 +1,7 @@
 """Words on declarations: what each is for. The device applies them by itself and reports how it went."""
 
+from profiles.help_texts import account_declarations, asset_declarations
+
 _ABOUT = {
     "activation-simple": "Says which configurations count, and under which condition.",
     "asset-credential-acme": "An identity that the device gets from an ACME server; its key never leaves the device.",
@@ -64,4 +66,5 @@ _ABOUT = {
     "management-server-capabilities": "What this server understands.",
 }  # fmt: skip
 
-TEXTS: dict[str, dict[str, str]] = {slug: {"": text} for slug, text in _ABOUT.items()}
+_KEYS = account_declarations.TEXTS | asset_declarations.TEXTS
+TEXTS: dict[str, dict[str, str]] = {slug: {"": text, **_KEYS.get(slug, {})} for slug, text in _ABOUT.items()}

@@ -33,6 +33,14 @@ def test_every_declaration_is_explained():
     assert set(help_texts.DECLARATIONS) == {each.slug for each in DECLARATIONS}
 
 
+@pytest.mark.parametrize("entry", DECLARATIONS, ids=lambda entry: entry.slug)
+def test_every_declaration_that_explains_a_key_explains_each_of_them(entry):
+    texts = help_texts.helps(entry.slug, Kind.DECLARATION)
+    asked = [key for key in entry.walk() if key.role is not Role.CHOICE] if len(texts) > 1 else []
+    assert [key.key_path for key in asked if not texts.get(key.key_path)] == []
+    assert [path for path in texts if path and entry.find(path) is None] == []
+
+
 def test_nothing_is_explained_that_is_no_command():
     slugs = {each.slug for each in COMMANDS}
     assert len(slugs) >= 60
