@@ -1,11 +1,29 @@
 """Fixtures of all tests; the servers behind them are in tests/environment.py and tests/servers.py."""
 
+from pathlib import Path
+
 import pytest
 from django.test.utils import setup_databases, teardown_databases
 
 from commands.hot_path import CONNECTIONS
 
 pytest_plugins = ["tests.servers"]
+
+TESTS = Path(__file__).parent
+LONG = ("bench", "browser", "stories")
+
+
+def pytest_collection_modifyitems(items):
+    """Let the files that take minutes go first, so that no worker is left alone with one at the end.
+
+    A worker takes file after file in this order (--dist loadfile, --no-loadscope-reorder); within a file nothing moves.
+    """
+    items.sort(key=lambda item: not _is_long(item.path.relative_to(TESTS)))
+
+
+def _is_long(path: Path) -> bool:
+    """Say whether a file is one of processes, browsers or whole tables: those are in LONG, or in no folder."""
+    return path.parts[0] in LONG or len(path.parts) == 1
 
 
 @pytest.fixture(scope="session")

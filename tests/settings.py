@@ -7,3 +7,4 @@ environment.prepare()
 from mdm_project.settings import *  # noqa: E402, F403
 
 APPROVER_AGE_HOURS = 0
+PASSWORD_HASHERS = ["tests.hashing.QuickPasswordHasher"]

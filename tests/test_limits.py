@@ -48,9 +48,8 @@ def make_limited(slug: str, *groups: Group):
 
 
 @pytest.fixture
-def world(db, settings) -> dict:
+def world(db) -> dict:
     """The rows of the tables within the limit, and a device outside it that has MARKER wherever text can be."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     inside = {"console": console.make_rows(), "api": api.make_addresses()}
     site = Group.objects.create(name="Site")
     for device in Device.objects.all():

@@ -66,9 +66,8 @@ def targets() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def people(db, settings) -> dict[str, User]:
+def people(db) -> dict[str, User]:
     """Somebody of each role by letter, and somebody of no role as "-"."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     found = {"-": factories.make_staff()}
     for letter, slug in LETTERS.items():
         found[letter] = factories.make_staff(username=f"role-{letter}")

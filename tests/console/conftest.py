@@ -26,11 +26,8 @@ ROLES = {"nobody": (), "viewer": VIEWING, "operator": OPERATING}
 
 
 @pytest.fixture
-def sign_in(client, db, settings):
+def sign_in(client, db):
     """Return a function that signs somebody of a role in and returns the client; `anonymous` signs nobody in."""
-
-    # Nobody types a password here, and hashing one properly takes half a second.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
     def sign_in_as(role: str, *more_permissions: str):
         if role == "anonymous":
