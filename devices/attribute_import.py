@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from devices.attributes import normalised, set_attributes
 from devices.models import CustomAttribute
 from devices.querysets import DeviceQuerySet
+from devices.redaction import REDACTED
 from devices.timeline import Actor
 from mdm_project.errors import BadRequest
 
@@ -67,6 +68,9 @@ def _checked(line: int, row: dict, known: dict, problems: list[str]) -> dict[str
     values = {}
     for name, text in row.items():
         if name == SERIAL:
+            continue
+        if known[name].is_secret and text == REDACTED:
+            problems.append(f"line {line}: {name} must be the value itself")
             continue
         try:
             values[name] = normalised(known[name].kind, text) if text else ""

@@ -1,6 +1,7 @@
 """Tags and custom attributes: what staff know of devices and Apple does not. Values are kept as text, checked by kind.
 
 Dates are kept in ISO 8601, numbers without needless zeros, booleans as true and false; rules convert them in SQL.
+Values of secret attributes are encrypted (devices.secret_attributes) and named nowhere.
 """
 
 from collections import defaultdict
@@ -13,8 +14,10 @@ from django.db import IntegrityError, transaction
 
 from devices.changes import tell_changed
 from devices.models import AttributeValue, CustomAttribute, Device, Event, Group, Tag
+from devices.redaction import REDACTED
 from devices.rules import mentions
 from devices.rules.operators import read_date, read_number, read_text, read_version
+from devices.secret_attributes import refuse_in_rules, seal_text, text_of
 from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict
 
@@ -22,10 +25,13 @@ MAX_TAG = 60
 MAX_NAME = 60
 MAX_LABEL = 100
 Kind = CustomAttribute.Kind
+_ALL_LOCKED = "SELECT * FROM devices_customattribute ORDER BY name FOR KEY SHARE"
 
 
 @transaction.atomic
-def define_attribute(name: str, *, actor: Actor, label: str = "", kind: str = Kind.TEXT) -> CustomAttribute:
+def define_attribute(
+    name: str, *, actor: Actor, label: str = "", kind: str = Kind.TEXT, is_secret: bool = False
+) -> CustomAttribute:
     """Make an attribute; its kind never changes. Raise BadRequest, or Conflict when the name is taken."""
     problems = _problems_of(name, label, kind)
     if problems:
@@ -37,10 +43,13 @@ def define_attribute(name: str, *, actor: Actor, label: str = "", kind: str = Ki
         raise Conflict(f"there is an attribute {name} already", fields={"name": "is taken"})
     try:
         with transaction.atomic():
-            attribute = CustomAttribute.objects.create(name=name, label=label.strip() or name, kind=kind)
+            attribute = CustomAttribute.objects.create(
+                name=name, label=label.strip() or name, kind=kind, is_secret=is_secret
+            )
     except IntegrityError as error:
         raise Conflict(f"there is an attribute {name} already", fields={"name": "is taken"}) from error
-    record_event("attribute_defined", f"attribute {name} ({attribute.get_kind_display()}) defined", actor=actor.name)
+    which = f"{attribute.get_kind_display()}{', secret' if is_secret else ''}"
+    record_event("attribute_defined", f"attribute {name} ({which}) defined", actor=actor.name)
     return attribute
 
 
@@ -60,37 +69,42 @@ def relabel_attribute(attribute: CustomAttribute, label: str, *, actor: Actor) -
 def delete_attribute(attribute: CustomAttribute, *, actor: Actor) -> None:
     """Delete an attribute with its values; raise Conflict, naming the groups, when rules use it."""
     CustomAttribute.objects.select_for_update().get(pk=attribute.pk)
-    smart = Group.objects.filter(kind=Group.Kind.SMART).order_by("id")
-    users = [group.name for group in smart if mentions(group.rule, "attribute", of=attribute.name)]
-    if users:
-        raise Conflict(f"{attribute.name} is used by the rule of group {', '.join(users)}")
+    refuse_in_rules(attribute)
     record_event("attribute_deleted", f"attribute {attribute.name} deleted", actor=actor.name)
     attribute.delete()
 
 
 @transaction.atomic
 def set_attributes(values: dict[int, dict[str, object]], *, actor: Actor) -> int:
-    """Set {device id: {attribute name: value}}; None or "" removes one. Return how many devices changed.
+    """Set {device id: {attribute name: value}}; None or "" removes one, REDACTED keeps a secret one. Return how many
+    devices changed.
 
     Raises BadRequest with all problems by key path ``<device id>.<name>``; then nothing is set.
     """
-    known = {attribute.name: attribute for attribute in CustomAttribute.objects.order_by("name")}
+    # Locked against becoming secret meanwhile, not against others who set values.
+    known = {attribute.name: attribute for attribute in CustomAttribute.objects.raw(_ALL_LOCKED)}
     wanted, problems = _checked(values, known)
     if problems:
         raise BadRequest("; ".join(list(problems.values())[:3]), fields=problems)
     device_ids = _locked(values)
     before = {
-        (value.device_id, value.attribute_id): value.value
+        (value.device_id, value.attribute_id): text_of(value)
         for value in AttributeValue.objects.filter(device_id__in=device_ids, attribute__in=known.values())
     }
     changed = {key: text for key, text in wanted.items() if before.get(key, "") != text and key[0] in device_ids}
-    _write(changed)
-    names = {attribute.pk: name for name, attribute in known.items()}
+    by_id = {attribute.pk: attribute for attribute in known.values()}
+    _write(changed, {pk for pk, attribute in by_id.items() if attribute.is_secret})
     told = defaultdict(list)
     for (device_id, attribute_id), text in changed.items():
-        told[device_id].append(f"{names[attribute_id]} is now {text or 'empty'}")
+        told[device_id].append(_told(by_id[attribute_id], text))
     _record("attributes_changed", {device_id: ", ".join(lines) for device_id, lines in told.items()}, actor)
     return len(told)
+
+
+def _told(attribute: CustomAttribute, text: str) -> str:
+    if attribute.is_secret and text:
+        return f"{attribute.name} has a new value"
+    return f"{attribute.name} is now {text or 'empty'}"
 
 
 @transaction.atomic
@@ -222,6 +236,8 @@ def _checked(values: dict, known: dict[str, CustomAttribute]) -> tuple[dict[tupl
             if name not in known:
                 problems[path] = f"there is no attribute {name}"
                 continue
+            if known[name].is_secret and value == REDACTED:
+                continue
             try:
                 text = "" if value is None or value == "" else normalised(known[name].kind, value)
             except ValueError as error:
@@ -247,14 +263,18 @@ def _locked(device_ids: Iterable[int]) -> set[int]:
     return set(devices.values_list("id", flat=True))
 
 
-def _write(changed: dict[tuple[int, int], str]) -> None:
+def _write(changed: dict[tuple[int, int], str], secret_ids: set[int]) -> None:
     rows = [
         AttributeValue(device_id=device_id, attribute_id=attribute_id, value=text)
         for (device_id, attribute_id), text in sorted(changed.items())
         if text
     ]
+    for row in rows:
+        if row.attribute_id in secret_ids:
+            seal_text(row, row.value)
+    columns = ["value", "value_encrypted"]
     AttributeValue.objects.bulk_create(
-        rows, update_conflicts=True, update_fields=["value"], unique_fields=["device", "attribute"]
+        rows, update_conflicts=True, update_fields=columns, unique_fields=["device", "attribute"]
     )
     by_attribute = defaultdict(list)
     for (device_id, attribute_id), text in changed.items():

@@ -15,12 +15,16 @@ from devices.models import (
     InstalledProfile,
     Person,
 )
+from devices.redaction import REDACTED
 
 
 class PersonSerializer(serializers.ModelSerializer):
     class Meta:
         model = Person
         fields = ["id", "name", "email", "department", "site"]
+
+
+_ABOUT_ATTRIBUTES = f"custom attributes by name, as text; {REDACTED} for a secret one, which a write may send back"
 
 
 class DeviceSerializer(serializers.ModelSerializer):
@@ -35,7 +39,7 @@ class DeviceSerializer(serializers.ModelSerializer):
     last_seen_at = serializers.DateTimeField(allow_null=True, help_text="exact to five minutes")
     person = PersonSerializer(allow_null=True)
     tags = serializers.SlugRelatedField("name", many=True, read_only=True)
-    attributes = serializers.SerializerMethodField(help_text="custom attributes by name, as text")
+    attributes = serializers.SerializerMethodField(help_text=_ABOUT_ATTRIBUTES)
 
     class Meta:
         model = Device
@@ -89,7 +93,10 @@ class DeviceSerializer(serializers.ModelSerializer):
         return device.state or PRE_ASSIGNED
 
     def get_attributes(self, device) -> dict[str, str]:
-        values = {value.attribute.name: value.value for value in device.attribute_values.all()}
+        values = {
+            value.attribute.name: REDACTED if value.attribute.is_secret else value.value
+            for value in device.attribute_values.all()
+        }
         return dict(sorted(values.items()))
 
 

@@ -57,7 +57,7 @@ def effective_configuration(device: Device, *, show_secrets: bool = False) -> li
     channels = list(joined)
     carriers = _carriers(channels)
     names = {name for each in carriers if each.version for name in each.version.variables}
-    values = variables.values_for(channels, sorted(names)) if names else {}
+    values = variables.values_for(channels, sorted(names), for_people=True) if names else {}
     return [
         _configuration(channel, [each for each in carriers if each.channel is channel], values, show_secrets)
         for channel in channels

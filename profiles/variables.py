@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from devices.models import AttributeValue, Channel, CustomAttribute
+from devices.redaction import REDACTED
+from devices.secret_attributes import text_of
 from mdm_project.plist_values import XML_ILLEGAL
 from profiles.content import Path, dotted, is_identity, strings
 
@@ -110,14 +112,17 @@ def _replace(match: re.Match, values: dict[str, str]) -> str:
     return escaped + values.get(name, f"${name}")
 
 
-def values_for(channels: Iterable[Channel], names: Collection[str]) -> dict[int, dict[str, str]]:
+def values_for(
+    channels: Iterable[Channel], names: Collection[str], *, for_people: bool = False
+) -> dict[int, dict[str, str]]:
     """Return the values of variables by channel id; what a device has no value for is missing there.
 
-    Two statements, however many channels.
+    Those of secret attributes are in clear, since devices get them; ``for_people`` has REDACTED instead, whoever they
+    are: revealing a value takes a reason. Two statements, however many channels.
     """
     keys = [channel.pk for channel in channels]
     rows = Channel.objects.filter(pk__in=keys).select_related("device__person").order_by("id")
-    attributes = _attribute_values(keys, set(names) - BUILT_IN.keys())
+    attributes = _attribute_values(keys, set(names) - BUILT_IN.keys(), for_people)
     found = {}
     for channel in rows:
         values = {name: BUILT_IN[name](channel) for name in names if name in BUILT_IN}
@@ -126,14 +131,15 @@ def values_for(channels: Iterable[Channel], names: Collection[str]) -> dict[int,
     return found
 
 
-def _attribute_values(channel_ids: list[int], names: Collection[str]) -> dict[int, dict[str, str]]:
+def _attribute_values(channel_ids: list[int], names: Collection[str], for_people: bool) -> dict[int, dict[str, str]]:
     by_device: dict[int, dict[str, str]] = defaultdict(dict)
     if not names:
         return by_device
     devices = Channel.objects.filter(pk__in=channel_ids).values("device_id")
-    rows = AttributeValue.objects.filter(device__in=devices).order_by("attribute_id", "id")
-    for device_id, attribute, value in rows.values_list("device_id", "attribute__name", "value"):
-        name = variable_name(attribute)
+    rows = AttributeValue.objects.filter(device__in=devices).select_related("attribute")
+    for row in rows.order_by("attribute_id", "id"):
+        name = variable_name(row.attribute.name)
         if name in names:
-            by_device[device_id].setdefault(name, value)
+            value = REDACTED if for_people and row.attribute.is_secret else text_of(row)
+            by_device[row.device_id].setdefault(name, value)
     return by_device

@@ -33,6 +33,9 @@ class CustomAttribute(models.Model):
     name = models.SlugField(max_length=60, unique=True, help_text="letters, digits, _ and -; as a variable in capitals")
     label = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.TEXT)
+    is_secret = models.BooleanField(
+        default=False, help_text="values are encrypted and hidden, and no rule looks at them; stays so"
+    )
 
     class Meta:
         ordering = ["name"]
@@ -42,18 +45,31 @@ class CustomAttribute(models.Model):
 
 
 class AttributeValue(models.Model):
-    """The value of a custom attribute for a device, as text in the attribute's form (ISO dates, true/false)."""
+    """The value of a custom attribute for a device, as text in the attribute's form (ISO dates, true/false).
+
+    Of a secret attribute it is encrypted, and ``value`` is empty: devices.secret_attributes opens it.
+    """
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="attribute_values")
     attribute = models.ForeignKey(CustomAttribute, on_delete=models.CASCADE, related_name="values")
-    value = models.TextField()
+    value = models.TextField(blank=True)
+    value_encrypted = models.BinaryField(null=True, editable=False)
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["device", "attribute"], name="one_value_per_attribute")]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "attribute"], name="one_value_per_attribute"),
+            models.CheckConstraint(
+                condition=models.Q(value="") | models.Q(value_encrypted=None), name="secret_value_not_in_clear"
+            ),
+        ]
 
     def __str__(self):
-        return self.value
+        return f"attribute {self.attribute_id} of device {self.device_id}"
+
+    @property
+    def context(self) -> str:
+        return f"attribute:{self.attribute_id}:{self.device_id}"
 
 
 class Group(models.Model):

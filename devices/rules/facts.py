@@ -168,8 +168,17 @@ class Vocabulary:
         self._user = user
 
     @cached_property
+    def _attribute_rows(self) -> list[CustomAttribute]:
+        return list(CustomAttribute.objects.order_by("name"))
+
+    @property
+    def secrets(self) -> set[str]:
+        """The names of attributes that no rule may look at: who is in a group would tell what the value is."""
+        return {attribute.name for attribute in self._attribute_rows if attribute.is_secret}
+
+    @cached_property
     def attributes(self) -> dict[str, Fact]:
-        return {attribute.name: _attribute_fact(attribute) for attribute in CustomAttribute.objects.order_by("name")}
+        return {each.name: _attribute_fact(each) for each in self._attribute_rows if not each.is_secret}
 
     @cached_property
     def group(self) -> Fact:

@@ -151,6 +151,8 @@ class _Reader:
         if not isinstance(of, str):
             return self._problem(f"{path}.of", "must be text")
         fact = self.vocabulary.fact(name, of) if isinstance(name, str) else None
+        if fact is None and name == "attribute" and of in self.vocabulary.secrets:
+            return self._problem(f"{path}.of", f"names the attribute {of!r}, which is secret: rules cannot look at it")
         if fact is None and name == "attribute":
             return self._problem(f"{path}.of", f"there is no attribute {of!r}" if of else "must name an attribute")
         if fact is None:

@@ -69,7 +69,7 @@ def _check_values(document: Document, known: frozenset[str], scope: Scope, repor
     if not used or not scope.channel_ids:
         return
     channels = Channel.objects.filter(pk__in=scope.channel_ids).select_related("device").order_by("device_id", "id")
-    values = variables.values_for(channels, used)
+    values = variables.values_for(channels, used, for_people=True)
     for name, path in used.items():
         missing = {each.device_id: str(each.device) for each in channels if name not in values.get(each.pk, {})}
         if not missing:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from devices import attributes, groups, outbox
+from devices import attributes, groups, outbox, secret_attributes
 from devices.attribute_import import import_attributes
 from devices.models import AttributeValue, CustomAttribute, Device, Event, Tag
+from devices.secret_attributes import text_of
 from devices.timeline import SYSTEM
 from mdm_project.errors import BadRequest, Conflict
 from tests import factories
@@ -180,3 +181,123 @@ def test_what_is_no_table_of_attributes_is_refused(text):
 
     with pytest.raises(BadRequest):
         import_attributes(text, Device.objects.all(), actor=SYSTEM)
+
+
+# Secret attributes
+
+WIFI = "correct horse 4711"
+
+
+def define_secret(name: str = "wifi-key", kind: str = "text") -> CustomAttribute:
+    return attributes.define_attribute(name, kind=kind, is_secret=True, actor=SYSTEM)
+
+
+def stored(device: Device) -> AttributeValue:
+    return device.attribute_values.select_related("attribute").get()
+
+
+def told() -> str:
+    return " | ".join(Event.objects.order_by("id").values_list("summary", flat=True))
+
+
+def test_the_value_of_a_secret_attribute_is_encrypted_and_not_in_the_timeline():
+    device = factories.make_device()
+    define_secret()
+
+    assert attributes.set_attributes({device.pk: {"wifi-key": WIFI}}, actor=SYSTEM) == 1
+    row = stored(device)
+    assert row.value == "" and WIFI.encode() not in bytes(row.value_encrypted)
+    assert text_of(row) == WIFI and WIFI not in str(row)
+    assert "wifi-key has a new value" in told() and WIFI not in told()
+    for same in (WIFI, "[redacted]"):
+        assert attributes.set_attributes({device.pk: {"wifi-key": same}}, actor=SYSTEM) == 0
+    assert attributes.set_attributes({device.pk: {"wifi-key": "another"}}, actor=SYSTEM) == 1
+    assert text_of(stored(device)) == "another"
+    assert attributes.set_attributes({device.pk: {"wifi-key": None}}, actor=SYSTEM) == 1
+    assert not AttributeValue.objects.exists()
+
+
+def test_a_secret_value_does_not_open_in_another_row():
+    one, two = factories.make_device(), factories.make_device()
+    define_secret()
+    attributes.set_attributes({one.pk: {"wifi-key": WIFI}, two.pk: {"wifi-key": "other"}}, actor=SYSTEM)
+
+    two.attribute_values.update(value_encrypted=stored(one).value_encrypted)
+    assert text_of(stored(two)) is None
+
+
+def test_a_secret_value_of_the_wrong_kind_is_refused_without_quoting_it():
+    device = factories.make_device()
+    for kind in ("number", "date", "boolean", "version"):
+        define_secret(f"of-{kind}", kind)
+        with pytest.raises(BadRequest) as refused:
+            attributes.set_attributes({device.pk: {f"of-{kind}": WIFI}}, actor=SYSTEM)
+        assert WIFI not in f"{refused.value.detail} {refused.value.fields}"
+
+
+def test_a_table_sets_secret_attributes_and_its_report_quotes_none():
+    one, two = factories.make_device(), factories.make_device()
+    define_secret()
+    define_secret("code", "number")
+    text = (
+        "serial_number,wifi-key,code\n"
+        f"{one.serial_number},{WIFI},planted-code\n"
+        f"{two.serial_number},[redacted],\nNOBODY,{WIFI},1\n"
+    )
+
+    imported = import_attributes(text, Device.objects.all(), actor=SYSTEM)
+
+    assert imported.changed == 1 and imported.unknown == ["NOBODY"]
+    assert imported.problems == ["line 2: code must be a number", "line 3: wifi-key must be the value itself"]
+    assert text_of(stored(one)) == WIFI
+    assert WIFI not in told()
+
+
+def test_an_attribute_becomes_secret_with_the_values_it_has_and_stays_so(django_assert_max_num_queries, monkeypatch):
+    monkeypatch.setattr(secret_attributes, "BATCH", 8)
+    devices = [factories.make_device() for _ in range(20)]
+    attribute = define("wifi-key")
+    attributes.set_attributes({device.pk: {"wifi-key": f"{WIFI}-{device.pk}"} for device in devices}, actor=SYSTEM)
+
+    with django_assert_max_num_queries(14):
+        secret_attributes.make_secret(attribute, actor=SYSTEM)
+
+    attribute.refresh_from_db()
+    assert attribute.is_secret
+    assert not AttributeValue.objects.exclude(value="").exists()
+    assert text_of(stored(devices[19])) == f"{WIFI}-{devices[19].pk}"
+    assert "attribute wifi-key is secret now; 20 values encrypted" in told()
+    before = Event.objects.count()
+    secret_attributes.make_secret(attribute, actor=SYSTEM)
+    assert Event.objects.count() == before, "a second time changes nothing"
+
+
+def test_an_attribute_that_a_rule_uses_is_not_made_secret():
+    device = factories.make_device()
+    used = define("room")
+    attributes.set_attributes({device.pk: {"room": "Lab"}}, actor=SYSTEM)
+    groups.create_group(
+        "Lab", kind="smart", rule={"fact": "attribute", "of": "room", "is": "is", "value": "Lab"}, actor=SYSTEM
+    )
+
+    with pytest.raises(Conflict, match="room is used by the rule of group Lab; rules cannot look at secrets"):
+        secret_attributes.make_secret(used, actor=SYSTEM)
+    used.refresh_from_db()
+    assert not used.is_secret and stored(device).value == "Lab"
+
+
+def test_a_secret_value_is_revealed_for_a_reason_and_the_timeline_says_so():
+    device = factories.make_device()
+    define_secret()
+    define("room")
+    attributes.set_attributes({device.pk: {"wifi-key": WIFI}}, actor=SYSTEM)
+
+    with pytest.raises(BadRequest):
+        secret_attributes.reveal_attribute(stored(device), actor=SYSTEM, reason=" ")
+    assert secret_attributes.reveal_attribute(stored(device), actor=SYSTEM, reason="a visitor") == WIFI
+    event = Event.objects.get(kind="secret_revealed")
+    assert event.summary == "wifi-key (custom attribute) revealed: a visitor" and event.device_id == device.pk
+    other = factories.make_device()
+    attributes.set_attributes({other.pk: {"room": "Lab"}}, actor=SYSTEM)
+    with pytest.raises(BadRequest, match="room is not secret"):
+        secret_attributes.reveal_attribute(stored(other), actor=SYSTEM, reason="curious")

@@ -339,6 +339,13 @@ def test_what_cannot_be_understood_is_refused_with_its_key_path(rule, path):
     assert path in problems(rule)
 
 
+def test_a_rule_cannot_look_at_a_secret_attribute(db):
+    CustomAttribute.objects.create(name="wifi-key", label="Wi-Fi key", is_secret=True)
+    told = problems({"all": [condition("attribute", "is set", of="wifi-key")]})
+    assert told == {"rule.all.0.of": "names the attribute 'wifi-key', which is secret: rules cannot look at it"}
+    assert "wifi-key" not in {name for _fact, name in Vocabulary().facts()}
+
+
 def test_a_rule_that_is_nested_too_deeply_is_refused():
     rule = condition("name", "is", "a")
     for _ in range(9):
