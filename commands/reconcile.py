@@ -26,7 +26,7 @@ from mdm_project import plist
 from mdm_project.errors import EspalierError
 from profiles.desired import kick_reconciler
 from profiles.models import ItemStatus, ProfileVersion
-from profiles.rendering import render, render_each
+from profiles.rendering import render, render_each, seal_digest
 
 State = ItemStatus.State
 MAX_ATTEMPTS = 5
@@ -101,13 +101,13 @@ WHERE NOT EXISTS (SELECT FROM profiles_desireditem d
 # Failures are counted by version: a new one, or one that was away, begins anew.
 _IS_ANOTHER_TRY = "s.version_id IS NOT DISTINCT FROM excluded.version_id AND s.state NOT IN (5, 6)"
 _SENT = f"""
-INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, rendered_digest, state,
-                                      attempts, is_stopped, error, command_id, updated_at)
+INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, rendered_digest_encrypted,
+                                      state, attempts, is_stopped, error, command_id, updated_at)
 SELECT q.channel_id, %s, %s, %s, %s, %s, 1, 0, false, '', q.id, statement_timestamp()
 FROM commands_queuedcommand q WHERE q.command_id = %s ORDER BY q.channel_id
 ON CONFLICT (channel_id, identifier) DO UPDATE
 SET profile_id = excluded.profile_id, version_id = excluded.version_id, uuid = excluded.uuid,
-    rendered_digest = excluded.rendered_digest, state = 1,
+    rendered_digest_encrypted = excluded.rendered_digest_encrypted, state = 1,
     attempts = CASE WHEN {_IS_ANOTHER_TRY} THEN s.attempts ELSE 0 END,
     error = CASE WHEN {_IS_ANOTHER_TRY} THEN s.error ELSE '' END,
     is_stopped = false, next_attempt_at = NULL, command_id = excluded.command_id, updated_at = excluded.updated_at"""
@@ -119,7 +119,7 @@ SELECT channel_id, %s, %s, %s, '', 4, 1, statement_timestamp() + interval '15 mi
 FROM unnest(%s::bigint[]) AS channel_id ORDER BY channel_id
 ON CONFLICT (channel_id, identifier) DO UPDATE
 SET profile_id = excluded.profile_id, version_id = excluded.version_id, state = 4, command_id = NULL,
-    rendered_digest = NULL, error = excluded.error, updated_at = excluded.updated_at, {FAILED_AGAIN}"""
+    rendered_digest_encrypted = NULL, error = excluded.error, updated_at = excluded.updated_at, {FAILED_AGAIN}"""
 
 _REMOVING = """
 UPDATE profiles_itemstatus s
@@ -252,7 +252,7 @@ def _send(version: ProfileVersion, body: bytes, items: list[_Item]) -> int:
         return 0
     uuid = plist.loads(body).get("PayloadUUID", "")
     with connection.cursor() as cursor:
-        digest = sha256(body).digest() if version.variables else None
+        digest = seal_digest(version, body) if version.variables else None
         cursor.execute(_SENT, [items[0].identifier, profile.pk, version.pk, uuid, digest, command.pk])
         return cursor.rowcount
 

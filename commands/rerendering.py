@@ -6,17 +6,16 @@ value was missing begins anew as soon as there is one.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 
 from django.db.models import Q
 
 from devices.outbox import handles
 from profiles.desired import kick_reconciler
 from profiles.models import ItemStatus, ProfileVersion
-from profiles.rendering import render_each
+from profiles.rendering import is_known, render_each
 
 State = ItemStatus.State
-SENT = Q(state__in=(State.SENT, State.ACKNOWLEDGED, State.VERIFIED), rendered_digest__isnull=False)
+SENT = Q(state__in=(State.SENT, State.ACKNOWLEDGED, State.VERIFIED), rendered_digest_encrypted__isnull=False)
 # Without a digest nothing was sent: a variable had no value. With one, the device refused those very bytes.
 FAILED = Q(state=State.FAILED)
 CHUNK = 2000
@@ -60,9 +59,5 @@ def _changed(version: ProfileVersion, items: dict[int, ItemStatus]) -> list[int]
     return [
         items[channel.pk].pk
         for channel, body, _error in render_each(version, channels)
-        if body is not None and sha256(body).digest() != _digest(items[channel.pk])
+        if body is not None and not is_known(version, body, items[channel.pk].rendered_digest_encrypted)
     ]
-
-
-def _digest(item: ItemStatus) -> bytes | None:
-    return None if item.rendered_digest is None else bytes(item.rendered_digest)

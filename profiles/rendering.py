@@ -8,6 +8,7 @@ Apple: developer.apple.com/documentation/devicemanagement/toplevel, .../profiler
 
 import uuid
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography import x509
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from devices.authorities import issuing_authority, profile_signer
 from devices.models import Channel, Identity
 from mdm_project import cms, plist
+from mdm_project.crypto import CannotDecrypt, seal_body, unseal
 from mdm_project.enveloped import envelope
 from profiles import variables
 from profiles.content import payloads_of
@@ -110,6 +112,25 @@ def render_each(version: ProfileVersion, channels: Iterable[Channel]) -> Iterato
             yield Rendered(channel, None, error)
         else:
             yield Rendered(channel, plist.dumps(filled))
+
+
+def seal_digest(version: ProfileVersion, body: bytes) -> bytes:
+    """Return what is kept of a body that was rendered for some channels, to know it again: its digest, encrypted."""
+    return seal_body(sha256(body).digest(), _digest_context(version))
+
+
+def is_known(version: ProfileVersion, body: bytes, sealed: bytes | None) -> bool:
+    """Tell whether a body is the one that was sent; one whose digest can no longer be opened is not."""
+    if sealed is None:
+        return False
+    try:
+        return unseal(sealed, _digest_context(version)) == sha256(body).digest()
+    except CannotDecrypt:
+        return False
+
+
+def _digest_context(version: ProfileVersion) -> str:
+    return f"rendered-digest:{version.pk}"
 
 
 def _fill(version: ProfileVersion, content: dict, channel: Channel | None, values: dict[str, str]) -> dict:

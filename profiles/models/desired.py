@@ -44,7 +44,8 @@ class ItemStatus(models.Model):
         ProfileVersion, null=True, on_delete=models.SET_NULL, related_name="+", help_text="last sent"
     )
     uuid = models.TextField(blank=True, help_text="PayloadUUID last sent; the device's list proves it")
-    rendered_digest = models.BinaryField(
+    # Encrypted: by a bare digest, values that are secret and short could be guessed.
+    rendered_digest_encrypted = models.BinaryField(
         null=True, editable=False, help_text="SHA-256 of what was sent, where it has variables"
     )
     state = models.PositiveSmallIntegerField(choices=State.choices, default=State.PENDING)

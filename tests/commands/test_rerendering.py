@@ -1,5 +1,7 @@
 """A changed value of a variable sends the profile again, to exactly the channels whose bytes changed."""
 
+from hashlib import sha256
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,6 +10,7 @@ from commands import rerendering
 from commands.models import QueuedCommand
 from commands.reconcile import reconcile
 from devices import outbox
+from devices.attributes import define_attribute, set_attributes
 from devices.models import Device, Event
 from devices.services import assign_person, save_person
 from devices.timeline import SYSTEM
@@ -15,6 +18,7 @@ from mdm_project import plist
 from mdm_project.crypto import unseal
 from profiles.desired import recompute_desired
 from profiles.models import ItemStatus
+from profiles.rendering import is_known, render
 from tests import factories
 from tests.profiles.assigned import assign, make_group, make_profile, publish_text
 
@@ -82,7 +86,7 @@ def test_a_profile_without_variables_is_never_rendered_again():
     sent()
     rename(channel.device, "Other")
     assert sent() == []
-    assert ItemStatus.objects.get().rendered_digest is None
+    assert ItemStatus.objects.get().rendered_digest_encrypted is None
 
 
 def test_a_device_handed_to_somebody_else_gets_their_address():
@@ -212,3 +216,31 @@ def test_a_person_edited_or_deleted_in_the_console_is_told_of(client):
     assert client.post(f"/console/devices/person/{ada.pk}/delete/", {"post": "yes"}).status_code == 302
     assert Event.objects.get(kind="person_deleted").device_id == device.pk
     assert outbox.Outbox.objects.filter(kind="inventory_changed", done_at=None).count() == 2
+
+
+def test_a_changed_secret_value_sends_the_profile_again_and_is_kept_only_encrypted():
+    channel = factories.make_channel()
+    define_attribute("wifi-key", is_secret=True, actor=SYSTEM)
+    set_attributes({channel.device_id: {"wifi-key": "first-secret"}}, actor=SYSTEM)
+    profile = make_profile()
+    publish_text(profile, "key $WIFI_KEY")
+    assign(profile, make_group(channel))
+    recompute_desired()
+    reconcile()
+    assert b"key first-secret" in sent()[0][1]
+
+    for value, times in (("first-secret", 0), ("second-secret", 1)):
+        set_attributes({channel.device_id: {"wifi-key": value}}, actor=SYSTEM)
+        outbox.drain()
+        reconcile()
+        bodies = [body for _name, body in sent()]
+        assert len(bodies) == times and all(f"key {value}".encode() in body for body in bodies)
+
+
+def test_the_digest_of_what_was_sent_cannot_be_guessed_from_the_database(two):
+    item = ItemStatus.objects.select_related("channel", "version__profile").first()
+    body = render(item.version, item.channel)
+    kept = bytes(item.rendered_digest_encrypted)
+    assert sha256(body).digest() not in kept
+    assert is_known(item.version, body, kept)
+    assert not is_known(item.version, body + b" ", kept)
