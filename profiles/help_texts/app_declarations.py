@@ -68,7 +68,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "InstallBehavior.License": "Who holds the license of an app from the App Store.",
         "InstallBehavior.License.Assignment": "Device: the license is the device's; User: it is the user's Apple "
         "Account's. Needed for apps of the App Store.",
-        "InstallBehavior.License.VPPType": "As the assignment above, under its older name.",
+        "InstallBehavior.License.VPPType": "The same as the assignment, before iOS 18.",
         "InstallBehavior.Version": "Apple's number of the version to install and stay with; it stops updates. Left "
         "out, the newest is installed.",
         "InstallBehavior.AllowDownloadsOverCellular": "Whether the device loads the app over mobile data by itself. "

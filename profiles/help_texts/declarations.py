@@ -1,6 +1,13 @@
 """Words on declarations: what each is for. The device applies them by itself and reports how it went."""
 
-from profiles.help_texts import account_declarations, app_declarations, asset_declarations, intelligence_declarations
+from profiles.help_texts import (
+    account_declarations,
+    app_declarations,
+    asset_declarations,
+    intelligence_declarations,
+    safari_declarations,
+    security_declarations,
+)
 
 _ABOUT = {
     "activation-simple": "Says which configurations count, and under which condition.",
@@ -66,5 +73,12 @@ _ABOUT = {
     "management-server-capabilities": "What this server understands.",
 }  # fmt: skip
 
-_KEYS = account_declarations.TEXTS | asset_declarations.TEXTS | app_declarations.TEXTS | intelligence_declarations.TEXTS
+_KEYS = (
+    account_declarations.TEXTS
+    | app_declarations.TEXTS
+    | asset_declarations.TEXTS
+    | intelligence_declarations.TEXTS
+    | safari_declarations.TEXTS
+    | security_declarations.TEXTS
+)
 TEXTS: dict[str, dict[str, str]] = {slug: {"": text, **_KEYS.get(slug, {})} for slug, text in _ABOUT.items()}
