@@ -113,7 +113,7 @@ class LimitView(ApiView):
         return dict(form.validated_data)
 
     def shown(self, pk: int, status: int = 200) -> Response:
-        return Response(LimitSerializer(self.get_queryset().get(pk=pk)).data, status=status)
+        return Response(LimitSerializer(get_object_or_404(self.get_queryset(), pk=pk)).data, status=status)
 
 
 class LimitList(LimitView, ListAPIView):

@@ -31,21 +31,30 @@ class AlreadyOver(Conflict):
 
 def approve(held: HeldAction, *, actor: Actor) -> None:
     """Let a second person agree; raises GovernorRefused for the asker, for a new account and without the permission."""
-    user = actor.user
-    if user is None or not user.has_perm(MAY_APPROVE):
-        raise GovernorRefused("only staff with the permission to approve destructive actions can do this")
+    check_approver(actor)
     with transaction.atomic():
         row = _open(held, State.NEEDS_APPROVAL)
-        if row.user_id == user.pk:
-            raise GovernorRefused("a second person has to approve this, not the one who asked")
-        hours = settings.APPROVER_AGE_HOURS
-        if is_in_others_hands(user, timezone.now() - timedelta(hours=hours)):
-            raise GovernorRefused(
-                f"to approve, an account, its roles and a password that somebody else set must be {hours} hours old"
-            )
+        check_second(row, actor)
         row.state, row.approved_by, row.release_at = State.DELAYED, actor.name[:200], timezone.now()
         row.save(update_fields=["state", "approved_by", "release_at"])
         record_event("destructive_approved", f"{row} of {row.actor} approved", actor=actor.name, held_id=row.pk)
+
+
+def check_approver(actor: Actor) -> None:
+    """Raise GovernorRefused unless somebody may approve what others ask: the permission, and an account long theirs."""
+    user, hours = actor.user, settings.APPROVER_AGE_HOURS
+    if user is None or not user.has_perm(MAY_APPROVE):
+        raise GovernorRefused("only staff with the permission to approve destructive actions can do this")
+    if is_in_others_hands(user, timezone.now() - timedelta(hours=hours)):
+        raise GovernorRefused(
+            f"to approve, an account, its roles and a password that somebody else set must be {hours} hours old"
+        )
+
+
+def check_second(row: HeldAction, actor: Actor) -> None:
+    """Raise GovernorRefused for who asked: whatever session or token, an account is one person."""
+    if row.user_id == actor.user.pk:
+        raise GovernorRefused("a second person has to approve this, not the one who asked")
 
 
 def cancel(held: HeldAction, *, actor: Actor, reason: str = "") -> None:

@@ -15,13 +15,19 @@ from commands.governor.admission import ReasonRequired
 from commands.governor.comparing import FIELDS, loosens, strictest, values_of
 from commands.governor.models import GovernorLimit, LimitChange
 from devices.timeline import Actor, record_event
-from mdm_project.errors import BadRequest, Conflict
+from mdm_project.errors import BadRequest, Conflict, NotFound
 
 __all__ = ["FIELDS", "add_limit", "apply_due_changes", "change_limit", "remove_limit", "withdraw"]
 
 
 class LimitExists(Conflict):
     code = "limit_exists"
+
+
+class LimitGone(NotFound):
+    """Somebody else removed it at the same moment."""
+
+    code = "limit_gone"
 
 
 class LimitOfEverybody(BadRequest):
@@ -33,11 +39,11 @@ class LimitOfEverybody(BadRequest):
 def change_limit(limit: GovernorLimit, values: dict, *, actor: Actor, reason: str) -> LimitChange | None:
     """Change some fields of a limit; return the change that waits, or None when all of it holds at once.
 
-    Waiting changes of the same limit are replaced. Raises ReasonRequired.
+    Waiting changes of the same limit are replaced. Raises ReasonRequired and LimitGone.
     """
     _require_reason(reason)
     with transaction.atomic():
-        row = GovernorLimit.objects.select_for_update().get(pk=limit.pk)
+        row = _locked(limit)
         return _change(row, values, "changed", actor, reason)
 
 
@@ -61,13 +67,13 @@ def add_limit(
 def remove_limit(limit: GovernorLimit, *, actor: Actor, reason: str) -> LimitChange | None:
     """Take away the limit of a role; where its people may do more without it, that holds after a while.
 
-    Returns the change that waits, or None when it is gone. Raises ReasonRequired and LimitOfEverybody.
+    Returns the change that waits, or None when it is gone. Raises ReasonRequired, LimitOfEverybody and LimitGone.
     """
     _require_reason(reason)
     if limit.role_id is None:
         raise LimitOfEverybody("the limit of everybody cannot be removed, only changed")
     with transaction.atomic():
-        row = GovernorLimit.objects.select_for_update().get(pk=limit.pk)
+        row = _locked(limit)
         left = [GovernorLimit.objects.get(danger=row.danger, role=None), *_others_of(row.danger, row.role)]
         is_looser = any(loosens(row, name, value) for it in left for name, value in values_of(it).items())
         if not is_looser:
@@ -83,6 +89,13 @@ def remove_limit(limit: GovernorLimit, *, actor: Actor, reason: str) -> LimitCha
 def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise ReasonRequired("changing a limit needs a reason", fields={"reason": "is needed"})
+
+
+def _locked(limit: GovernorLimit) -> GovernorLimit:
+    row = GovernorLimit.objects.select_for_update().filter(pk=limit.pk).first()
+    if row is None:
+        raise LimitGone("somebody has just removed this limit")
+    return row
 
 
 def _others_of(danger: str, role: Role) -> list[GovernorLimit]:
@@ -128,6 +141,8 @@ def apply_due_changes() -> int:
 
 @transaction.atomic
 def _apply(pk: int) -> bool:
+    # The limit before its change, as whoever changes or removes it locks them.
+    GovernorLimit.objects.select_for_update().filter(changes=pk).first()
     change = LimitChange.objects.select_for_update().filter(pk=pk, ended_at=None).first()
     if change is None:
         return False
@@ -143,6 +158,7 @@ def _apply(pk: int) -> bool:
     return True
 
 
+@transaction.atomic
 def withdraw(change: LimitChange, *, actor: Actor) -> None:
     """Withdraw a change that does not hold yet."""
     done = LimitChange.objects.filter(pk=change.pk, ended_at=None).update(

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from commands.meanings import Danger
 from devices.access import is_limited
+from devices.models import Device
 
 
 class GovernorLimit(models.Model):
@@ -91,10 +92,20 @@ class PermitRow(models.Model):
 
 class HeldActionQuerySet(models.QuerySet):
     def visible_to(self, user):
-        """For limited people their own: a held action is about devices that they may not see."""
+        """For limited people their own, and what a workflow asks of a device that they may see.
+
+        Any other is about devices that they may not see.
+        """
         if not user.has_perm("commands.view_heldaction"):
             return self.none()
-        return self.filter(user=user) if is_limited(user) else self
+        if not is_limited(user):
+            return self
+        return self.filter(
+            Q(user=user) | Q(workflow__device__in=Device.objects.visible_to(user).order_by().values("pk"))
+        )
+
+    def waiting(self):
+        return self.filter(finished_at=None)
 
 
 class HeldAction(models.Model):
@@ -129,6 +140,10 @@ class HeldAction(models.Model):
     approved_by = models.CharField(max_length=200, blank=True)
     finished_at = models.DateTimeField(null=True)
     command = models.ForeignKey("commands.Command", null=True, on_delete=models.SET_NULL, related_name="+")
+    workflow = models.ForeignKey(
+        "commands.Workflow", null=True, blank=True, on_delete=models.SET_NULL, related_name="held_actions",
+        help_text="that asked for it, on its one device",
+    )  # fmt: skip
     note = models.TextField(blank=True)
 
     objects = HeldActionQuerySet.as_manager()
@@ -139,7 +154,7 @@ class HeldAction(models.Model):
         indexes = [models.Index(fields=["id"], condition=Q(finished_at=None), name="held_waiting")]
 
     def __str__(self):
-        return f"{self.request_type} for {self.device_count} devices"
+        return f"{self.request_type} for {'1 device' if self.device_count == 1 else f'{self.device_count} devices'}"
 
     @property
     def payload_context(self) -> str:

@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from commands.applicability import Refusal
 from commands.asking import group_refusals
-from commands.governor import ConfirmationRequired
+from commands.governor import ConfirmationRequired, HeldAction
+from commands.governor.together import cancel_together
 from commands.models import QueuedCommand
 from commands.queue import cancel_commands
 from commands.workflows.definition import Definition
 from commands.workflows.definitions import definition_of, definitions
-from commands.workflows.engine import drop_held
 from commands.workflows.models import Workflow, WorkflowBatch, WorkflowStep
 from commands.workflows.notice import look_soon
 from commands.workflows.services import WorkflowRefused, clean_wish
@@ -38,13 +38,19 @@ class BatchPlan:
     refused: list[Refusal] = field(default_factory=list)
 
     @property
+    def total(self) -> int:
+        return len(self.devices) + len(self.refused)
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Return why it leaves devices out, and how many for each, most first."""
+        return [(group["reason"].rstrip("."), len(group["device_ids"])) for group in group_refusals(self.refused)]
+
+    @property
     def words(self) -> str:
-        """Say whom it leaves out; nothing if nobody."""
-        total = len(self.devices) + len(self.refused)
-        reasons = [
-            f"{group['reason'].rstrip('.')} ({len(group['device_ids'])})" for group in group_refusals(self.refused)
-        ]
-        return f"{len(self.refused)} of {total} cannot: {'; '.join(reasons)}." if reasons else ""
+        """Say whom it leaves out, as one sentence; nothing if nobody."""
+        reasons = [f"{reason} ({number})" for reason, number in self.reasons]
+        return f"{len(self.refused)} of {self.total} cannot: {'; '.join(reasons)}." if reasons else ""
 
 
 def plan_batch(kind: str, devices) -> BatchPlan:
@@ -150,10 +156,7 @@ def cancel_batch(batch: WorkflowBatch, user, *, actor: Actor, reason: str = "") 
         ids = [row.pk for row in rows]
         mine = QueuedCommand.objects.filter(command__workflow_steps__workflow__in=ids)
         cancel_commands(QueuedCommand.objects.filter(pk__in=mine.order_by().values("pk")), actor=actor, reason=reason)
-        for row in rows:
-            if "held_action" in row.memory:
-                drop_held(row)
-                row.save(update_fields=["memory"])
+        _drop_held(rows, actor, reason)
         WorkflowStep.objects.filter(workflow__in=ids, finished_at=None).update(
             state=WorkflowStep.State.CANCELLED, finished_at=now
         )
@@ -162,3 +165,10 @@ def cancel_batch(batch: WorkflowBatch, user, *, actor: Actor, reason: str = "") 
         devices = [row.device_id for row in rows]
         record_events("workflow_cancelled", f"{title}: cancelled ({note})", devices, actor=actor.name)
     return len(ids)
+
+
+def _drop_held(rows: list[Workflow], actor: Actor, reason: str) -> None:
+    """Cancel what the governor still holds of some workflows: nobody waits for it any more."""
+    holding = [row for row in rows if row.memory.pop("held_action", None)]
+    Workflow.objects.bulk_update(holding, ["memory"], batch_size=CHUNK)
+    cancel_together(HeldAction.objects.filter(workflow__in=[row.pk for row in holding]), actor=actor, reason=reason)

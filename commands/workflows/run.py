@@ -87,6 +87,8 @@ class Run:
         reason = f"{title}: {self.workflow.reason}" if self.workflow.reason else title
         asked = ask(request_type, payload or {}, self.channel(), actor=self.actor, reason=reason, part_of=part_of)
         if asked.held is not None:
+            asked.held.workflow = self.workflow
+            asked.held.save(update_fields=["workflow"])
             self.memory["held_action"] = asked.held.pk
         else:
             self.row.commands.add(asked.command)
