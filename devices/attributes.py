@@ -17,7 +17,7 @@ from devices.models import AttributeValue, CustomAttribute, Device, Event, Group
 from devices.redaction import REDACTED
 from devices.rules import mentions
 from devices.rules.operators import read_date, read_number, read_text, read_version
-from devices.secret_attributes import refuse_in_rules, seal_text, text_of
+from devices.secret_attributes import make_secret, refuse_in_rules, seal_text, text_of
 from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict
 
@@ -62,6 +62,20 @@ def relabel_attribute(attribute: CustomAttribute, label: str, *, actor: Actor) -
     attribute.label = label.strip() or attribute.name
     attribute.save(update_fields=["label"])
     record_event("attribute_changed", f"attribute {attribute.name} is now called {attribute.label}", actor=actor.name)
+    return attribute
+
+
+@transaction.atomic
+def change_attribute(
+    attribute: CustomAttribute, *, actor: Actor, label: str | None = None, is_secret: bool | None = None
+) -> CustomAttribute:
+    """Change what is given: what people read, and whether it is secret, which it stays. Raise BadRequest, Conflict."""
+    if label is not None:
+        attribute = relabel_attribute(attribute, label, actor=actor)
+    if is_secret:
+        return make_secret(attribute, actor=actor)
+    if is_secret is False and attribute.is_secret:
+        raise BadRequest(f"{attribute.name} stays secret", fields={"is_secret": "cannot be taken back"})
     return attribute
 
 

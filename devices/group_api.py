@@ -212,7 +212,7 @@ class AttributeView(ApiView):
 
 class AttributeList(AttributeView, ListCreateAPIView):
     access = {"GET": reading(VIEW_ATTRIBUTE), "POST": writing("devices.add_customattribute", VIEW_ATTRIBUTE)}
-    filterset_fields = ["kind"]
+    filterset_fields = ["kind", "is_secret"]
     search_fields = ["name", "label"]
     ordering_fields = ["id", "name", "label"]
     ordering = ["name", "id"]
@@ -245,14 +245,14 @@ class AttributeDetail(AttributeView, RetrieveAPIView):
         return self.retrieve(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Change the label of a custom attribute",
+        summary="Change the label of a custom attribute, or make it secret",
         request=serializers.AttributeChangeSerializer,
         responses=serializers.AttributeSerializer,
     )
     def patch(self, request, *args, **kwargs):
         form = serializers.AttributeChangeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        attribute = attributes.relabel_attribute(self.get_object(), **form.validated_data, actor=actor_of(request))
+        attribute = attributes.change_attribute(self.get_object(), **form.validated_data, actor=actor_of(request))
         return Response(self.get_serializer(attribute).data)
 
     @extend_schema(summary="Delete a custom attribute that no rule uses, with its values", responses={204: None})

@@ -155,7 +155,7 @@ class TagSerializer(serializers.ModelSerializer):
 class AttributeSerializer(serializers.ModelSerializer):
     class Meta:
         model = CustomAttribute
-        fields = ["id", "name", "label", "kind"]
+        fields = ["id", "name", "label", "kind", "is_secret"]
 
     def get_fields(self):
         # Not declared like the others: every field has an attribute of this name.
@@ -163,9 +163,13 @@ class AttributeSerializer(serializers.ModelSerializer):
         return super().get_fields() | {"label": serializers.CharField(**about)}
 
 
+_ABOUT_SECRET = "values are encrypted, shown as [redacted], and no rule looks at them; true cannot be taken back"
+
+
 class NewAttributeSerializer(StrictSerializer):
     name = serializers.CharField(max_length=60, help_text="letters, digits, _ and -")
     kind = serializers.ChoiceField(CustomAttribute.Kind.choices, default=CustomAttribute.Kind.TEXT)
+    is_secret = serializers.BooleanField(default=False, help_text=_ABOUT_SECRET)
 
     def get_fields(self):
         about = {"required": False, "allow_blank": True, "max_length": 100}
@@ -173,8 +177,11 @@ class NewAttributeSerializer(StrictSerializer):
 
 
 class AttributeChangeSerializer(StrictSerializer):
+    is_secret = serializers.BooleanField(required=False, help_text=_ABOUT_SECRET)
+
     def get_fields(self):
-        return {"label": serializers.CharField(allow_blank=True, max_length=100)}
+        about = {"required": False, "allow_blank": True, "max_length": 100}
+        return super().get_fields() | {"label": serializers.CharField(**about)}
 
 
 class AttributeImportSerializer(StrictSerializer):
@@ -191,10 +198,13 @@ class ImportedSerializer(serializers.Serializer):
     problems = serializers.ListField(child=serializers.CharField(), help_text="values that were passed over, by line")
 
 
+_ABOUT_VALUES = "by name; null removes one, absent ones stay, and a secret one that is [redacted] stays as it is"
+
+
 class DeviceChangeSerializer(StrictSerializer):
     """What staff say of a device; keys that are absent change nothing."""
 
     asset_tag = serializers.CharField(required=False, allow_blank=True)
     person = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=MAX_ID)
     tags = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=100)
-    attributes = serializers.DictField(required=False, help_text="by name; null removes one, absent ones stay")
+    attributes = serializers.DictField(required=False, help_text=_ABOUT_VALUES)

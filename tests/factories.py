@@ -13,7 +13,17 @@ from commands.governor.models import HeldAction
 from commands.models import Command, QueuedCommand, Report, report_context
 from commands.workflows.batches import start_batch
 from commands.workflows.models import WorkflowBatch
-from devices.models import CertificateAuthority, Channel, ChannelContact, Device, Enrollment, Identity, Person
+from devices.attributes import define_attribute, set_attributes
+from devices.models import (
+    AttributeValue,
+    CertificateAuthority,
+    Channel,
+    ChannelContact,
+    Device,
+    Enrollment,
+    Identity,
+    Person,
+)
 from devices.timeline import SYSTEM, Actor
 from enrollment.models import EnrollmentProfile
 from mdm_project import plist
@@ -276,3 +286,10 @@ def make_locked_profile(channel: Channel, password: str = "let-me-remove-it", **
         channel=channel, identifier=profile.identifier, profile=profile, state=ItemStatus.State.VERIFIED
     )
     return profile
+
+
+def make_secret_value(device: Device, name: str, text: str = "correct horse") -> AttributeValue:
+    """Make a secret attribute that a device has a value of."""
+    define_attribute(name, is_secret=True, actor=SYSTEM)
+    set_attributes({device.pk: {name: text}}, actor=SYSTEM)
+    return AttributeValue.objects.select_related("attribute").get(device=device, attribute__name=name)

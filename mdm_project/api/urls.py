@@ -49,6 +49,11 @@ urlpatterns = [
     path("devices/<int:pk>/timeline/", devices.DeviceTimeline.as_view(), name="api-device-timeline"),
     path("devices/<int:pk>/secrets/", secret_api.DeviceSecrets.as_view(), name="api-device-secrets"),
     path("devices/<int:pk>/secrets/<uuid:secret>/reveal/", secret_api.RevealSecret.as_view(), name="api-reveal-secret"),
+    path(
+        "devices/<int:pk>/attributes/<slug:name>/reveal/",
+        secret_api.RevealAttribute.as_view(),
+        name="api-reveal-attribute",
+    ),
     path("devices/<int:pk>/notes/", note_api.DeviceNotes.as_view(), name="api-device-notes"),
     path("devices/<int:pk>/notes/<int:note>/withdraw/", note_api.WithdrawNote.as_view(), name="api-withdraw-note"),
     path("saved-searches/", searches.SavedSearchList.as_view(), name="api-saved-searches"),

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from commands.models import QueuedCommand
 from devices import attributes, groups
-from devices.models import Group, Tag
+from devices.models import AccessLimit, Group, Tag
 from devices.timeline import SYSTEM
 from tests import factories
 from tests.api.client import Caller
@@ -269,3 +269,61 @@ def test_asking_a_group_costs_the_same_statements_for_many_devices(caller):
 
     statements(1)
     assert statements(2) == statements(12)
+
+
+# Secret attributes
+
+WIFI = "correct horse 4711"
+
+
+def test_a_secret_attribute_is_written_like_others_and_read_as_redacted(caller, phone):
+    made = caller.post("attributes/", {"name": "wifi-key", "is_secret": True})
+    assert made.status_code == 201 and made.json()["is_secret"] is True
+    address = f"devices/{phone.pk}/"
+    written = caller.patch(address, {"attributes": {"wifi-key": WIFI}})
+    assert written.status_code == 200 and WIFI not in written.content.decode()
+    assert caller.get(address).json()["attributes"] == {"wifi-key": "[redacted]"}
+    assert [row["attributes"] for row in caller.results("devices/")] == [{"wifi-key": "[redacted]"}]
+    assert WIFI not in caller.get(f"{address}timeline/").content.decode()
+    # What was read can be sent back.
+    assert caller.patch(address, {"attributes": {"wifi-key": "[redacted]"}}).status_code == 200
+    told = caller.post(f"{address}attributes/wifi-key/reveal/", {"reason": "a visitor"})
+    assert told.json() == {"value": WIFI, "attribute": "wifi-key"}
+    assert told["Cache-Control"] == "no-store"
+    assert "a visitor" in caller.get(f"{address}timeline/").content.decode()
+    assert caller.patch(address, {"attributes": {"wifi-key": None}}).json()["attributes"] == {}
+    assert caller.post(f"{address}attributes/wifi-key/reveal/", {"reason": "a visitor"}).status_code == 404
+
+
+def test_a_secret_is_revealed_only_of_devices_that_may_be_seen_and_with_a_reason(phone, mac):
+    factories.make_secret_value(phone, "wifi-key", WIFI)
+    limited = factories.make_staff("devices.view_device", "devices.reveal_secret")
+    site = groups.create_group("Site", actor=SYSTEM)
+    groups.add_members(site, [mac.pk], actor=SYSTEM)
+    AccessLimit.objects.create(user=limited).groups.add(site)
+    address = f"devices/{phone.pk}/attributes/wifi-key/reveal/"
+    assert Caller(user=limited).post(address, {"reason": "curious"}).status_code == 404
+    groups.add_members(site, [phone.pk], actor=SYSTEM)
+    assert Caller(user=limited).post(address, {"reason": "  "}).status_code == 400
+    assert Caller(user=limited).post(address, {"reason": "a visitor"}).json()["value"] == WIFI
+
+
+def test_an_attribute_is_made_secret_later_and_never_taken_back(caller, phone):
+    attribute = attributes.define_attribute("wifi-key", actor=SYSTEM)
+    attributes.set_attributes({phone.pk: {"wifi-key": WIFI}}, actor=SYSTEM)
+    address = f"attributes/{attribute.pk}/"
+    assert caller.patch(address, {"is_secret": False}).json()["is_secret"] is False
+    changed = caller.patch(address, {"is_secret": True, "label": "Wi-Fi key"})
+    assert (changed.json()["is_secret"], changed.json()["label"]) == (True, "Wi-Fi key")
+    assert caller.get(f"devices/{phone.pk}/").json()["attributes"] == {"wifi-key": "[redacted]"}
+    refused = caller.patch(address, {"is_secret": False})
+    assert refused.status_code == 400 and refused.json()["fields"] == {"is_secret": "cannot be taken back"}
+    assert [row["name"] for row in caller.results("attributes/?is_secret=true")] == ["wifi-key"]
+    assert caller.results("attributes/?is_secret=false") == []
+
+
+def test_an_imported_table_of_secrets_is_answered_without_them(caller, phone):
+    attributes.define_attribute("code", kind="number", is_secret=True, actor=SYSTEM)
+    answer = caller.post("attributes/import/", {"csv": f"serial_number,code\n{phone.serial_number},{WIFI}\n"})
+    assert answer.json()["problems"] == ["line 2: code must be a number"]
+    assert WIFI not in answer.content.decode()

@@ -135,6 +135,7 @@ TABLE = [
     ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
     ("devices/{device}/secrets/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/secrets/{secret}/reveal/", "POST", "write", (DEVICE, "devices.reveal_secret"), 200),
+    ("devices/{device}/attributes/{hidden}/reveal/", "POST", "write", (DEVICE, "devices.reveal_secret"), 200),
     ("devices/{device}/notes/", "GET", "read", (DEVICE, NOTE), 200),
     ("devices/{device}/notes/", "POST", "write", (DEVICE, NOTE, "devices.add_note"), 201),
     # A note of somebody else; who wrote it, and who may change notes, may (tests/devices/test_notes.py).
@@ -171,6 +172,7 @@ BODIES = {
     "workflows/": lambda ids: {"kind": "refresh_everything", "device_id": ids["other"]},
     "workflows/bulk/": lambda ids: {"kind": "refresh_everything", "targets": {"device_ids": [ids["other"]]}},
     "devices/{device}/secrets/{secret}/reveal/": {"reason": "locked out"},
+    "devices/{device}/attributes/{hidden}/reveal/": {"reason": "a visitor"},
     "devices/{device}/notes/": {"text": "Screen replaced.", "ticket": "INC-4711"},
     "governor/stop/": {"reason": "strange"},
     "governor/limits/": lambda ids: {"danger": "lock", "role": ids["role"], "per_person": 1, "reason": "a site"},
@@ -237,6 +239,7 @@ def make_addresses() -> dict:
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
         "secret": keep_secret(queued.channel.device_id, "lock_pin", b"123456").pk,
+        "hidden": factories.make_secret_value(queued.channel.device, "wifi-key").attribute.name,
         "workflow": start_workflow("refresh_everything", queued.channel.device, {}, actor=SYSTEM).pk,
         "batch": factories.make_batch(queued.channel.device).pk,
         "note": add_note(queued.channel.device, "Screen broken.", actor=SYSTEM).pk,
