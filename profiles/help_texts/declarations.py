@@ -5,9 +5,11 @@ from profiles.help_texts import (
     app_declarations,
     asset_declarations,
     intelligence_declarations,
+    mac_declarations,
     network_declarations,
     safari_declarations,
     security_declarations,
+    sso_declarations,
     vpn_declarations,
 )
 
@@ -80,9 +82,11 @@ _KEYS = (
     | app_declarations.TEXTS
     | asset_declarations.TEXTS
     | intelligence_declarations.TEXTS
+    | mac_declarations.TEXTS
     | network_declarations.TEXTS
     | safari_declarations.TEXTS
     | security_declarations.TEXTS
+    | sso_declarations.TEXTS
     | vpn_declarations.TEXTS
 )
 TEXTS: dict[str, dict[str, str]] = {slug: {"": text, **_KEYS.get(slug, {})} for slug, text in _ABOUT.items()}

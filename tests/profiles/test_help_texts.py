@@ -16,29 +16,29 @@ SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "apple-schema"
 COMMANDS = catalogue.commands()
 DECLARATIONS = catalogue.declarations()
 LONGEST_SHARED = 8  # words
+LONGEST_TEXT = 240  # characters
 
 
-@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.slug)
-def test_every_command_and_each_of_its_keys_is_explained(entry):
-    texts = help_texts.helps(entry.slug, Kind.COMMAND)
+@pytest.mark.parametrize("entry", [*COMMANDS, *DECLARATIONS], ids=lambda entry: entry.slug)
+def test_every_command_and_declaration_and_each_of_its_keys_is_explained(entry):
+    texts = help_texts.helps(entry.slug, entry.kind)
     asked = [key for key in entry.walk() if key.role is not Role.CHOICE]
     assert [key.key_path for key in asked if not texts.get(key.key_path)] == []
     assert texts[""].endswith(".")
     assert [path for path in texts if path and entry.find(path) is None] == []
 
 
+@pytest.mark.parametrize("entry", [*COMMANDS, *DECLARATIONS], ids=lambda entry: entry.slug)
+def test_a_text_is_a_sentence_or_two_and_no_essay(entry):
+    texts = help_texts.helps(entry.slug, entry.kind)
+    assert [path for path, text in texts.items() if not text.endswith((".", ")"))] == []
+    assert [path for path, text in texts.items() if len(text) > LONGEST_TEXT] == []
+
+
 def test_every_declaration_is_explained():
     assert len(DECLARATIONS) >= 60
     assert [each.slug for each in DECLARATIONS if not help_texts.about(each.slug, Kind.DECLARATION)] == []
     assert set(help_texts.DECLARATIONS) == {each.slug for each in DECLARATIONS}
-
-
-@pytest.mark.parametrize("entry", DECLARATIONS, ids=lambda entry: entry.slug)
-def test_every_declaration_that_explains_a_key_explains_each_of_them(entry):
-    texts = help_texts.helps(entry.slug, Kind.DECLARATION)
-    asked = [key for key in entry.walk() if key.role is not Role.CHOICE] if len(texts) > 1 else []
-    assert [key.key_path for key in asked if not texts.get(key.key_path)] == []
-    assert [path for path in texts if path and entry.find(path) is None] == []
 
 
 def test_nothing_is_explained_that_is_no_command():
@@ -71,6 +71,15 @@ def test_the_form_of_a_command_shows_the_words_of_its_keys():
     assert "kept among its secrets" in shown["PIN"]
     added = EntryForm(catalogue.command("Settings")).added("/Settings", "SharedDeviceConfiguration")
     assert "Guests only" in {field.name: field.help for field in added.fields}["TemporarySessionOnly"]
+
+
+def test_the_form_of_a_declaration_shows_the_words_of_its_keys_and_of_those_inside_them():
+    form = EntryForm(catalogue.declaration("com.apple.configuration.account.mail"))
+    fields = {field.name: field for section in form.sections() for field in section.fields}
+    inside = {field.name: field.help for field in fields["IncomingServer"].fields}
+    assert fields["IncomingServer"].help == "The server that mail is read from."
+    assert "Left out, the device makes one up." in fields["VisibleName"].help
+    assert "993" in inside["Port"]
 
 
 @pytest.mark.skipif(not SCHEMA.is_dir(), reason="Apple's schema is not beside the project")
