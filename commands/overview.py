@@ -61,7 +61,8 @@ def left_out(refused: list[dict], user) -> list[LeftOut]:
 def outcome_context(command: Command, targets, user, rows: list) -> dict:
     """Return what the live part of the page shows; ``rows`` are (target, status word) of the targets it lists."""
     counts, causes = targets.counts(), failures_by_cause(targets)
-    has_waiting = bool(counts["pending"] + counts["sent"] + counts["not_now"])
+    waiting = counts["pending"] + counts["sent"] + counts["not_now"]
+    has_waiting = waiting > 0
     shown = (counts, causes, [(queued.pk, word.word, word.why) for queued, word in rows])
     return {
         "counts": counts,
@@ -70,6 +71,7 @@ def outcome_context(command: Command, targets, user, rows: list) -> dict:
         "shares": shares(counts),
         "rows": rows,
         "has_waiting": has_waiting,
+        "waiting": waiting,
         "is_moving": has_waiting or any(cause["cause"] == UNTOLD for cause in causes),
         "version": f"{zlib.crc32(repr(shown).encode()):x}",
     }

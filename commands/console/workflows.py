@@ -187,6 +187,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         device = self._device(request, device_id)
         choices = [(definition, definition.refusal(device)) for definition in definitions().values()]
         context = {"title": f"Workflows for {device}", "device": device, "choices": choices}
+        context["back"] = f"/console/devices/device/{device.pk}/change/"
         return self.dialog(request, "console/workflow/choose.html", context)
 
     def start_view(self, request, device_id, kind):

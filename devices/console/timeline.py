@@ -1,6 +1,6 @@
 """The timeline tab of the device page: what is asked for in its address, and what it shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -14,6 +14,8 @@ from devices.models import Device, Event
 PAGE = 50
 RECENT = 10
 MAX_TEXT = 200
+# A device that enrolls asks for it first; both are one line when this little time lies between them.
+ONE_ENROLLMENT = timedelta(minutes=10)
 ICONS = (
     ("command_failed", "cancel"), ("command_expired", "hourglass_disabled"), ("command_cancelled", "do_not_disturb_on"),
     ("command", "terminal"), ("enroll", "add_to_home_screen"), ("authenticated", "add_to_home_screen"),
@@ -26,12 +28,13 @@ ICONS = (
 
 @dataclass(frozen=True)
 class Line:
-    """An entry with where it leads and how it looks."""
+    """An entry with where it leads and how it looks; ``request`` is what came before it and is a part of it."""
 
     entry: Entry
     icon: str
     link: str
     is_bad: bool
+    request: "Line | None" = None
 
 
 def wanted_of(query) -> Wanted:
@@ -53,7 +56,7 @@ def timeline_context(device: Device, query, user) -> dict:
     shown = found[:PAGE]
     is_first = wanted == Wanted()
     return {
-        "lines": [line_of(entry) for entry in shown],
+        "lines": lines_of(shown),
         "planned": [line_of(entry) for entry in planned(device, user)] if is_first else [],
         "kinds": kinds_of(device),
         "wanted": wanted,
@@ -66,7 +69,22 @@ def timeline_context(device: Device, query, user) -> dict:
 
 def recent_lines(device: Device, user) -> list[Line]:
     """Return the newest lines, as far as somebody may see them: events and what became of commands."""
-    return [line_of(entry) for entry in past(device, Wanted(), user, RECENT)[:RECENT]]
+    return lines_of(past(device, Wanted(), user, RECENT)[:RECENT])
+
+
+def lines_of(entries: list[Entry]) -> list[Line]:
+    """Return a line for each entry, newest first; the request of an enrollment is on the line of the enrollment."""
+    lines: list[Line] = []
+    enrolled = None
+    for entry in entries:
+        is_request = entry.kind == "authenticated" and enrolled is not None
+        if is_request and lines[enrolled].entry.at - entry.at < ONE_ENROLLMENT:
+            lines[enrolled], enrolled = replace(lines[enrolled], request=line_of(entry)), None
+            continue
+        if entry.kind == "enrolled":
+            enrolled = len(lines)
+        lines.append(line_of(entry))
+    return lines
 
 
 def line_of(entry: Entry) -> Line:

@@ -89,6 +89,7 @@ class DevicePages(ConfigurationPages):
         device, health = self._require_sending(request, pk)
         refusal = sending.reason_not_to(request.user, health)
         context = {"title": f"Run a command on {device}", "device": device, "refusal": refusal}
+        context["back"] = self.route("change", device.pk)
         return self.dialog(request, "console/device/picker.html", {**context, "groups": sending.picker(device).items()})
 
     def command_view(self, request, pk, name):

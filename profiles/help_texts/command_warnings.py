@@ -2,7 +2,8 @@
 
 _UPDATES = (
     "Apple has replaced it by declarations: \u201cSoftware update to a version\u201d installs a version by a date, "
-    "\u201cSoftware update settings\u201d says what is offered to users and when."
+    "\u201cSoftware update settings\u201d says what is offered to users and when. Declarations can be composed here "
+    "and are not sent to devices yet: until then this command is the way."
 )
 
 WARNINGS = {

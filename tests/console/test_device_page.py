@@ -298,3 +298,15 @@ def test_the_failed_targets_of_a_command_are_asked_again_and_the_waiting_ones_ca
     console.post(reverse("admin:commands_command_cancel", args=[command.pk]), {"reason": "mistake"})
     waiting.refresh_from_db()
     assert (waiting.state, "mistake" in waiting.note) == (State.CANCELLED, True)
+
+
+def test_a_dialog_that_is_opened_as_a_page_has_a_link_back(console):
+    device = factories.make_channel().device
+    base = page_of(device).removesuffix("change/")
+    addresses = (
+        f"{base}command/", f"{base}command/EraseDevice/", f"{base}message/", f"{base}note/", f"{base}edit/",
+        f"{base}location/", f"/console/commands/workflow/choose/{device.pk}/",
+    )  # fmt: skip
+    for address in addresses:
+        page = text_of(console.get(address))
+        assert f'<a class="e-btn e-only-page" href="{page_of(device)}' in page, address

@@ -108,3 +108,18 @@ def test_the_pages_and_exports(client, db):
         response = client.get(path)
         print(path, response.status_code, getattr(response, "url", ""))
         assert b"anna" in b"".join(response.streaming_content), path
+
+
+def test_the_request_of_an_enrollment_is_on_the_line_of_the_enrollment_and_alone_where_none_followed(client, db):
+    device = factories.make_channel().device
+    again = make_event(device, kind="authenticated", summary="asks to enroll, certificate 77ff")
+    make_event(device, days=2)
+    request = make_event(device, days=2.001, kind="authenticated", summary="asks to enroll, certificate 20ab")
+    client.force_login(factories.make_staff(is_superuser=True))
+    address = f"/console/devices/device/{device.pk}/change/?tab=timeline"
+    lines = client.get(address).context["lines"]
+    assert [line.entry.event_id for line in lines if line.entry.kind == "authenticated"] == [again.pk]
+    assert [line.request.entry.event_id for line in lines if line.request] == [request.pk]
+    assert "certificate 20ab" in client.get(address).content.decode()
+    shown = client.get(f"{address}&kind=authenticated").context["lines"]
+    assert [line.entry.event_id for line in shown] == [again.pk, request.pk]
