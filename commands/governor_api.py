@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import Group as Role
 from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
@@ -175,15 +176,24 @@ def _plain(budget) -> dict:
     }  # fmt: skip
 
 
+class HeldFilter(filters.FilterSet):
+    batch = filters.NumberFilter(field_name="workflow__batch", help_text="id of a workflow on many devices")
+
+    class Meta:
+        model = HeldAction
+        fields = ["state", "danger"]
+
+
 @extend_schema(summary="List destructive actions that were held")
 class HeldActionList(ApiView, ListAPIView):
     access = {"GET": reading(VIEW)}
     queryset = HeldAction.objects.all()
     serializer_class = HeldSerializer
+    filterset_class = HeldFilter
     ordering = ["-id"]
 
     def get_queryset(self):
-        return HeldAction.objects.visible_to(self.request.user)
+        return HeldAction.objects.visible_to(self.request.user).select_related("workflow")
 
 
 class HeldStep(ApiView):

@@ -117,10 +117,16 @@ class HeldSerializer(serializers.ModelSerializer):
     held = serializers.IntegerField(source="pk")
     state = serializers.CharField(help_text="needs_approval, delayed, released, cancelled, expired, failed")
     waits_for = serializers.SerializerMethodField()
+    batch = serializers.IntegerField(
+        source="workflow.batch_id", allow_null=True, default=None, help_text="id of the workflow on many devices"
+    )
 
     class Meta:
         model = HeldAction
-        fields = ["held", "state", "waits_for", "request_type", "device_count", "release_at", "expires_at", "reason"]
+        fields = [
+            "held", "state", "waits_for", "request_type", "device_count", "release_at", "expires_at", "reason",
+            "workflow", "batch",
+        ]  # fmt: skip
 
     def get_waits_for(self, held) -> str:
         return held.words

@@ -1,18 +1,14 @@
-"""The API of workflows: which there are, starting one on a device or on many, following, ending and cancelling."""
+"""The API of workflows: which there are, starting one on a device, following, ending and cancelling."""
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView, ListCreateAPIView, RetrieveAPIView
+from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
 from rest_framework.response import Response
 
-from commands.serializers import StrictSerializer, TargetsSerializer
-from commands.targets import find_channels
-from commands.workflows.batches import cancel_batch, plan_batch, start_batch
+from commands.serializers import StrictSerializer
 from commands.workflows.definitions import definition_of, definitions
-from commands.workflows.models import Workflow, WorkflowBatch
-from commands.workflows.overview import batch_overview
+from commands.workflows.models import Workflow
 from commands.workflows.services import cancel_workflow, end_workflow, start_workflow
 from devices.models import Device
 from mdm_project.api.auth import actor_of
@@ -68,48 +64,24 @@ class WorkflowReasonSerializer(StrictSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
 
 
-class NewBatchSerializer(StrictSerializer):
-    kind = serializers.CharField(max_length=40, help_text="one of workflows/kinds/")
-    targets = TargetsSerializer()
-    parameters = serializers.DictField(required=False, default=dict)
-    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
-    confirm = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1,
-        help_text="dangerous ones: the number of devices it is started on",
-    )  # fmt: skip
-    check_only = serializers.BooleanField(
-        required=False, default=False, help_text="say who would be left out, and start nothing"
-    )
+class ParameterSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    label = serializers.CharField()
+    kind = serializers.CharField(help_text="text, lines, number, switch, choice")
+    default = serializers.JSONField(allow_null=True)
+    is_required = serializers.BooleanField()
+    choices = serializers.ListField(child=serializers.CharField())
+    minimum = serializers.IntegerField(allow_null=True)
+    maximum = serializers.IntegerField(allow_null=True)
 
 
-class WorkflowBatchSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = WorkflowBatch
-        fields = ["id", "kind", "actor", "reason", "created_at"]
-
-
-class WorkflowBatchDetailSerializer(WorkflowBatchSerializer):
-    overview = serializers.SerializerMethodField(help_text="of the devices that you may see")
-
-    class Meta(WorkflowBatchSerializer.Meta):
-        fields = [*WorkflowBatchSerializer.Meta.fields, "overview"]
-
-    def get_overview(self, batch) -> dict:
-        overview = batch_overview(batch, self.context["request"].user)
-        for name in ("failures", "waiting"):
-            overview[name] = [
-                {"cause": it["cause"], "count": it["count"], "device_ids": [row.device_id for row in it["workflows"]]}
-                for it in overview[name]
-            ]
-        overview["left_out"] = [
-            {"reason": it.reason, "count": it.count, "device_ids": [row.pk for row in it.devices]}
-            for it in overview["left_out"]
-        ]
-        return overview
-
-
-class CancelledWorkflowsSerializer(serializers.Serializer):
-    cancelled = serializers.IntegerField(help_text="how many still ran, on devices that you may see")
+class WorkflowKindSerializer(serializers.Serializer):
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    tells = serializers.CharField(help_text="what it does, in a sentence")
+    parameters = ParameterSerializer(many=True)
+    is_dangerous = serializers.BooleanField(help_text="needs a reason, and the number of devices")
+    steps = serializers.ListField(child=serializers.CharField())
 
 
 class WorkflowKinds(ApiView):
@@ -117,8 +89,7 @@ class WorkflowKinds(ApiView):
     queryset = Workflow.objects.all()
 
     @extend_schema(
-        summary="List the workflows there are, with their parameters",
-        responses={200: {"type": "array", "items": {"type": "object"}}},
+        summary="List the workflows there are, with their parameters", responses=WorkflowKindSerializer(many=True)
     )
     def get(self, request):
         return Response([_described(definition) for definition in definitions().values()])
@@ -193,75 +164,3 @@ class WorkflowEnd(ApiView):
         function(workflow, actor=actor_of(request), reason=form.validated_data["reason"])
         workflow.refresh_from_db()
         return Response(WorkflowDetailSerializer(workflow).data)
-
-
-class WorkflowBulk(ApiView):
-    access = {"POST": STARTING}
-    queryset = WorkflowBatch.objects.all()
-
-    @extend_schema(
-        summary="Start a workflow on many devices",
-        request=NewBatchSerializer, responses={200: OpenApiTypes.OBJECT, 201: WorkflowBatchDetailSerializer},
-    )  # fmt: skip
-    def post(self, request):
-        form = NewBatchSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        definition_of(asked["kind"]).clean(asked["parameters"])
-        reach = find_channels(asked["targets"], request.user)
-        devices = Device.objects.visible_to(request.user).filter(pk__in=reach.channels.order_by().values("device"))
-        if asked["check_only"]:
-            plan = plan_batch(asked["kind"], devices)
-            refused = [
-                {"device_id": it.device_id, "serial_number": it.serial_number, "reason": it.reason}
-                for it in plan.refused
-            ]
-            return Response({"devices": len(plan.devices), "refused": refused, "skipped": reach.skipped_device_ids})
-        batch = start_batch(
-            asked["kind"], devices, asked["parameters"], actor=actor_of(request), reason=asked["reason"],
-            confirmed=asked["confirm"],
-        )  # fmt: skip
-        shown = WorkflowBatchDetailSerializer(batch, context={"request": request}).data
-        return Response({**shown, "skipped": reach.skipped_device_ids}, status=201)
-
-
-class WorkflowBatches(ApiView, ListAPIView):
-    access = {"GET": reading(VIEW)}
-    queryset = WorkflowBatch.objects.all()
-    serializer_class = WorkflowBatchSerializer
-    filterset_fields = ["kind"]
-    ordering = ["-id"]
-
-    def get_queryset(self):
-        return WorkflowBatch.objects.visible_to(self.request.user).defer("parameters_encrypted", "left_out")
-
-    @extend_schema(summary="List the workflows that were started on many devices")
-    def get(self, request, *args, **kwargs):
-        return self.list(request, *args, **kwargs)
-
-
-@extend_schema(summary="Show how a workflow stands on many devices")
-class WorkflowBatchDetail(ApiView, RetrieveAPIView):
-    access = {"GET": reading(VIEW, VIEW_DEVICE)}
-    queryset = WorkflowBatch.objects.all()
-    serializer_class = WorkflowBatchDetailSerializer
-
-    def get_queryset(self):
-        return WorkflowBatch.objects.visible_to(self.request.user)
-
-
-class WorkflowBatchCancel(ApiView):
-    access = {"POST": ENDING}
-    queryset = WorkflowBatch.objects.all()
-    serializer_class = WorkflowReasonSerializer
-
-    @extend_schema(
-        summary="Cancel a workflow on all devices where it still runs",
-        request=WorkflowReasonSerializer, responses=CancelledWorkflowsSerializer,
-    )  # fmt: skip
-    def post(self, request, pk):
-        form = self.get_serializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        batch = get_object_or_404(WorkflowBatch.objects.visible_to(request.user), pk=pk)
-        number = cancel_batch(batch, request.user, actor=actor_of(request), reason=form.validated_data["reason"])
-        return Response({"cancelled": number})

@@ -34,6 +34,7 @@ INTERFACES = frozenset(
         "governor_api",
         "helpdesk",
         "workflow_api",
+        "workflow_batch_api",
         "secret_api",
         "saved_search_api",
         "note_api",

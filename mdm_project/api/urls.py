@@ -6,6 +6,7 @@ from apns import api as apns
 from commands import api as commands
 from commands import governor_api as governor
 from commands import workflow_api as workflows
+from commands import workflow_batch_api as batches
 from devices import api as devices
 from devices import event_api, note_api, secret_api
 from devices import group_api as groups
@@ -76,12 +77,20 @@ urlpatterns = [
     path("commands/<int:pk>/cancel/", commands.CancelCommand.as_view(), name="api-command-cancel"),
     path("workflows/", workflows.WorkflowList.as_view(), name="api-workflows"),
     path("workflows/kinds/", workflows.WorkflowKinds.as_view(), name="api-workflow-kinds"),
-    path("workflows/bulk/", workflows.WorkflowBulk.as_view(), name="api-workflow-bulk"),
-    path("workflows/batches/", workflows.WorkflowBatches.as_view(), name="api-workflow-batches"),
-    path("workflows/batches/<int:pk>/", workflows.WorkflowBatchDetail.as_view(), name="api-workflow-batch"),
+    path("workflows/bulk/", batches.WorkflowBulk.as_view(), name="api-workflow-bulk"),
+    path("workflows/batches/", batches.WorkflowBatches.as_view(), name="api-workflow-batches"),
+    path("workflows/batches/<int:pk>/", batches.WorkflowBatchDetail.as_view(), name="api-workflow-batch"),
+    path("workflows/batches/<int:pk>/cancel/", batches.WorkflowBatchCancel.as_view(), name="api-workflow-batch-cancel"),
     path(
-        "workflows/batches/<int:pk>/cancel/", workflows.WorkflowBatchCancel.as_view(), name="api-workflow-batch-cancel"
-    ),
+        "workflows/batches/<int:pk>/held/approve/",
+        batches.ApproveHeldOfBatch.as_view(),
+        name="api-workflow-batch-held-approve",
+    ),  # fmt: skip
+    path(
+        "workflows/batches/<int:pk>/held/cancel/",
+        batches.CancelHeldOfBatch.as_view(),
+        name="api-workflow-batch-held-cancel",
+    ),  # fmt: skip
     path("workflows/<int:pk>/", workflows.WorkflowDetail.as_view(), name="api-workflow"),
     path("workflows/<int:pk>/end/", workflows.WorkflowEnd.as_view(act="end"), name="api-workflow-end"),
     path("workflows/<int:pk>/cancel/", workflows.WorkflowEnd.as_view(), name="api-workflow-cancel"),

@@ -33,6 +33,8 @@ TEST, DECLARATION = "com.apple.configuration.management.test", "profiles.view_de
 WORKFLOW = "commands.view_workflow"
 START = (WORKFLOW, "devices.view_device", "commands.add_command")
 HELD = "commands.view_heldaction"
+CHANGE_COMMAND = "commands.change_command"
+APPROVE = "commands.approve_destructive"
 NOTE = "devices.view_note"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
@@ -131,7 +133,7 @@ TABLE = [
     ("events/export/", "GET", "read", ("devices.view_event",), 200),
     ("events/{event}/", "GET", "read", ("devices.view_event",), 200),
     ("held-actions/", "GET", "read", (HELD,), 200),
-    ("held-actions/{held}/approve/", "POST", "commands", (HELD, "commands.approve_destructive"), 200),
+    ("held-actions/{held}/approve/", "POST", "commands", (HELD, APPROVE), 200),
     ("held-actions/{held}/cancel/", "POST", "commands", (HELD, "commands.change_command"), 200),
     ("devices/{device}/secrets/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/secrets/{secret}/reveal/", "POST", "write", (DEVICE, "devices.reveal_secret"), 200),
@@ -147,6 +149,8 @@ TABLE = [
     ("workflows/batches/", "GET", "read", (WORKFLOW,), 200),
     ("workflows/batches/{batch}/", "GET", "read", (WORKFLOW, DEVICE), 200),
     ("workflows/batches/{batch}/cancel/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 200),
+    ("workflows/batches/{batch}/held/approve/", "POST", "commands", (WORKFLOW, DEVICE, HELD, APPROVE), 409),
+    ("workflows/batches/{batch}/held/cancel/", "POST", "commands", (WORKFLOW, DEVICE, HELD, CHANGE_COMMAND), 409),
     ("workflows/{workflow}/", "GET", "read", (WORKFLOW, DEVICE), 200),
     ("workflows/{workflow}/end/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 409),
     ("workflows/{workflow}/cancel/", "POST", "commands", (WORKFLOW, DEVICE, "commands.change_workflow"), 200),
