@@ -14,6 +14,8 @@ from commands.governor import HeldAction
 from commands.governor.holding import MAY_APPROVE
 from commands.models import Report
 from commands.progress import clock
+from commands.workflows.definitions.lost_device import LOST_DEVICE
+from commands.workflows.models import Workflow
 from devices.console.page import ATTENTION_DAYS, Health, current_identity
 from devices.console.sending import MAY_SEND
 from devices.models import Device, Enrollment, InstalledCertificate, RejectedMessage
@@ -55,6 +57,7 @@ def attention_of(device: Device, health: Health, user) -> list[Attention]:
     items = _troubled_items(device, health, user)
     return [
         *_held(health, user),
+        *_search(device, user),
         *_leaving(device),
         *_silence(health),
         *(_configuration(item, device, health, user) for item in items),
@@ -107,6 +110,23 @@ def _leaving(device: Device) -> list[Attention]:
     when = clock(enrollment.unenrolled_at) if enrollment and enrollment.unenrolled_at else "an unknown time"
     reason = (enrollment.end_reason if enrollment else "") or "The device did not say why."
     return [Attention("attn", "link_off", f"Left management at {when}", reason)]
+
+
+def _search(device: Device, user) -> list[Attention]:
+    """A device that is being looked for: who is at it, where it was, and how it ends."""
+    lost = Workflow.objects.visible_to(user).running().filter(device=device, kind=LOST_DEVICE.kind)
+    search = lost.only("id", "actor", "reason", "note", "end_wished_at").first()
+    if search is None:
+        return []
+    fixes = [Fix("Steps", reverse("admin:commands_workflow_change", args=[search.pk]), is_post=False)]
+    if user.has_perm("devices.view_location"):
+        fixes.append(Fix("Where it was", _of_device("location", device), is_post=False, is_dialog=True))
+    if user.has_perm("commands.change_workflow") and search.end_wished_at is None:
+        end = reverse("admin:commands_workflow_end", args=[search.pk])
+        fixes.append(Fix("Found", end, is_post=False, is_dialog=True))
+    title = "Lost Mode is being ended" if search.end_wished_at else "It is being looked for"
+    said = [f"Asked by {search.actor}: \u201c{search.reason}\u201d.", search.note]
+    return [Attention("attn", LOST_DEVICE.icon, title, " ".join(filter(None, said)), tuple(fixes))]
 
 
 def _silence(health: Health) -> list[Attention]:

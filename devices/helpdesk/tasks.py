@@ -12,12 +12,14 @@ from commands.applicability import candidates_of
 from commands.forms import ClearPasscode, DeviceLock, RestartDevice
 from commands.meanings import Candidate
 from commands.workflows.definitions.lost_device import LOST_DEVICE
+from commands.workflows.models import Workflow
 from devices.console.secrets import MAY_REVEAL, MAY_REVEAL_OF_PROFILES, with_locked_profiles
 from devices.console.sending import MAY_SEND, NOT_ENROLLED, refusal_words
-from devices.models import Channel, Device, EscrowedSecret
+from devices.models import AttributeValue, Channel, Device, EscrowedSecret
 from profiles.catalogue import command
 
 MAY_START = "commands.add_workflow"
+MAY_END = "commands.change_workflow"
 NO_PERMISSION = "You may not send commands."
 NO_SECRET = "No secret of it is kept."
 UNLOCK_ACCOUNT = "UnlockUserAccount"
@@ -38,20 +40,25 @@ class Task:
 
 @dataclass(frozen=True)
 class Known:
-    """What tasks of some devices depend on, as far as somebody may know it: three statements, four with profiles."""
+    """What tasks of some devices depend on, as far as somebody may know it: four statements, five with profiles."""
 
     candidates: dict[int, Candidate]
     with_secrets: set[int]
+    searches: dict[int, Workflow]
 
     @classmethod
     def of(cls, devices: Iterable[Device], user) -> "Known":
         ids = [device.pk for device in devices]
         channels = Channel.objects.device_channels().filter(device__in=ids).reachable()
         secrets = EscrowedSecret.objects.filter(device__in=ids).exclude(kind__in=EscrowedSecret.UNREVEALABLE)
-        with_secrets = set(secrets.order_by().values_list("device_id", flat=True).distinct())
+        values = AttributeValue.objects.filter(device__in=ids, attribute__is_secret=True)
+        found = secrets.order_by().values_list("device_id").union(values.order_by().values_list("device_id"))
+        with_secrets = {device_id for (device_id,) in found}
         if user.has_perms(MAY_REVEAL_OF_PROFILES):
             with_secrets |= with_locked_profiles(ids)
-        return cls({candidate.device_id: candidate for candidate in candidates_of(channels)}, with_secrets)
+        lost = Workflow.objects.visible_to(user).running().filter(kind=LOST_DEVICE.kind, device__in=ids)
+        searches = {search.device_id: search for search in lost.only("device_id", "end_wished_at")}
+        return cls({candidate.device_id: candidate for candidate in candidates_of(channels)}, with_secrets, searches)
 
 
 def tasks_of(device: Device, known: Known, user) -> list[Task]:
@@ -60,7 +67,7 @@ def tasks_of(device: Device, known: Known, user) -> list[Task]:
     return [
         Task("refresh", "Refresh", "refresh", _page("refresh", device), _asking_refusal(candidate, user), is_post=True),
         _unlock(device, candidate, user) if is_mac else _command(ClearPasscode, device, candidate, user),
-        _command(DeviceLock, device, candidate, user) if is_mac else _lost(device, user),
+        _command(DeviceLock, device, candidate, user) if is_mac else _lost(device, known, user),
         Task("reveal", "Reveal secret", "key", reverse("helpdesk_reveal", args=[device.pk]),
              _reveal_refusal(device, known, user)),
         _command(RestartDevice, device, candidate, user),
@@ -94,10 +101,16 @@ def _unlock(device: Device, candidate: Candidate | None, user) -> Task:
     return Task(UNLOCK_ACCOUNT, "Unlock account", "lock_open", address, refusal, is_page=True)
 
 
-def _lost(device: Device, user) -> Task:
+def _lost(device: Device, known: Known, user) -> Task:
+    """Begin to look for a device, or end it: whoever calls that it was found gets the same button."""
+    search = known.searches.get(device.pk)
+    if search is not None and user.has_perm(MAY_END):
+        refusal = "Lost Mode is being ended." if search.end_wished_at else ""
+        address = reverse("admin:commands_workflow_end", args=[search.pk])
+        return Task(LOST_DEVICE.kind, "Found", LOST_DEVICE.icon, address, refusal)
     address = reverse("admin:commands_workflow_start", args=[device.pk, LOST_DEVICE.kind])
     refusal = LOST_DEVICE.refusal(device) if user.has_perm(MAY_START) else NO_PERMISSION
-    return Task(LOST_DEVICE.kind, "Lost device", "location_searching", address, refusal)
+    return Task(LOST_DEVICE.kind, "Lost device", LOST_DEVICE.icon, address, refusal)
 
 
 def _reveal_refusal(device: Device, known: Known, user) -> str:

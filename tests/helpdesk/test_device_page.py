@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from commands.models import Command, QueuedCommand
+from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
 from devices.models import Answer, AvailableUpdate, Device, Event, InstalledCertificate
 from devices.timeline import SYSTEM
@@ -252,6 +253,26 @@ def test_a_secret_is_chosen_and_shown_in_one_dialog_with_a_reason(helpdesk):
     assert "135790" not in text_of(helpdesk.post(address, {"secret": f"secret-{foreign.pk}", "reason": "x"}))
 
 
+def test_secret_attributes_are_among_the_secrets(helpdesk):
+    device = make().device
+
+    def reveal_task():
+        return next(task for task in show(helpdesk, device)["tasks"] if task.name == "reveal")
+
+    assert reveal_task().refusal == "No secret of it is kept."
+    value = factories.make_secret_value(device, "wifi-key", "correct horse 4711")
+    assert reveal_task().refusal == ""
+    address = page_of(device, "reveal")
+    assert helpdesk.get(address).context["form"].fields["secret"].choices == [
+        (f"attribute-{value.pk}", "wifi-key (custom attribute)")
+    ]
+    chosen = {"secret": f"attribute-{value.pk}"}
+    assert "correct horse" not in text_of(helpdesk.post(address, chosen | {"reason": ""}))
+    assert "correct horse 4711" in text_of(helpdesk.post(address, chosen | {"reason": "a visitor"}))
+    assert Event.objects.get(kind="secret_revealed").summary == "wifi-key (custom attribute) revealed: a visitor"
+    assert "correct horse" not in text_of(helpdesk.get(page_of(device), {"tab": "groups"}))
+
+
 def test_removal_passwords_are_among_the_secrets_for_who_may_see_those_of_profiles(client, db):
     channel = make()
     policy = create_policy("With a password", "password", actor=SYSTEM)
@@ -302,3 +323,19 @@ def test_every_tab_opens_on_every_platform(helpdesk, platform):
     for tab, _title in show(helpdesk, device)["tabs"]:
         assert show(helpdesk, device, tab=tab)["tab"] == tab
     assert helpdesk.get(page_of(device), {"tab": "nonsense"}).status_code == 404
+
+
+def test_a_device_that_is_looked_for_says_so_and_the_same_button_ends_it(helpdesk):
+    device = make(is_supervised=True).device
+    start_workflow("lost_device", device, {"message": "Call us"}, actor=SYSTEM, reason="left in a train")
+    context = show(helpdesk, device)
+    item = next(item for item in context["attention"] if item.title == "It is being looked for")
+    assert "left in a train" in item.detail
+    assert [fix.text for fix in item.fixes] == ["Steps", "Where it was", "Found"]
+    task = next(task for task in context["tasks"] if task.name == "lost_device")
+    assert (task.title, task.refusal) == ("Found", "")
+    helpdesk.post(task.address, {"reason": "it was in the bag"})
+    context = show(helpdesk, device)
+    assert "Lost Mode is being ended" in titles(context)
+    task = next(task for task in context["tasks"] if task.name == "lost_device")
+    assert (task.title, task.refusal) == ("Found", "Lost Mode is being ended.")
