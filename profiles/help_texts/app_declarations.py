@@ -52,7 +52,9 @@ def _binaries(name: str, about: str) -> dict[str, str]:
 
 
 def _permission(what: str) -> str:
-    return f"Allow proposes that the app may use {what}; None proposes nothing. The user is asked once for all."
+    return (
+        f"Allow proposes that the app may use {what}; None proposes nothing. The user is asked once, for all of them."
+    )
 
 
 TEXTS: dict[str, dict[str, str]] = {

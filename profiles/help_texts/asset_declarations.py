@@ -50,7 +50,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "Email": "Address that users can write to for help.",
         "URL": "Web page where users find help.",
         "Proof": "What proves that the organization is who it says.",
-        "Proof.IdentityToken": "The proof itself, which a service of Apple's issued.",
+        "Proof.IdentityToken": "Token that proves who the organization is.",
     },
     "management-properties": {
         "*": "One fact under a name of your choice, such as a department. Predicates of activations ask for it with "

@@ -2,7 +2,7 @@
 
 
 def _allows(**what: str) -> dict[str, str]:
-    return {name: f"No turns {text} off." for name, text in what.items()}
+    return {name: f"No turns off {text}." for name, text in what.items()}
 
 
 TEXTS: dict[str, dict[str, str]] = {
@@ -33,7 +33,7 @@ TEXTS: dict[str, dict[str, str]] = {
             AllowAppleIntelligenceReport="the report of what was sent to Apple's servers",
             AllowGenmoji="making new emoji",
             AllowImagePlayground="making pictures with Image Playground",
-            AllowImageWand="Image Wand, which makes pictures of sketches,",
+            AllowImageWand="Image Wand, which makes pictures of sketches",
             AllowPersonalizedHandwritingResults="writing in the user's own handwriting",
             AllowVisualIntelligence="questions about what the camera or the screen shows",
             AllowVisualIntelligenceSummary="summaries of text that the camera sees",
@@ -62,7 +62,7 @@ TEXTS: dict[str, dict[str, str]] = {
         AllowSpellCheck="marks under misspelled words",
         AllowTextReplacement="short forms that become longer text",
     )
-    | {"AllowMathKeyboardSuggestions": "No turns proposed results of sums off. Math settings can do so too."},
+    | {"AllowMathKeyboardSuggestions": "No turns off proposed results of sums. Math settings can do so too."},
     "configuration-math-settings": {
         "Calculator": "The app Calculator. Left out, it does all it can.",
         "Calculator.BasicMode": "Its simple mode, which is always there.",
@@ -77,7 +77,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "Calculator.InputModes.UnitConversion": "No takes conversion between units away.",
         "Calculator.InputModes.RPN": "No takes reverse Polish notation away.",
         "SystemBehavior": "Mathematics outside Calculator. Left out, all is allowed.",
-        "SystemBehavior.KeyboardSuggestions": "No turns proposed results of sums off. Keyboard settings can do so too.",
+        "SystemBehavior.KeyboardSuggestions": "No turns off proposed results of sums. Keyboard settings can do so too.",
         "SystemBehavior.MathNotes": "No keeps Notes and other apps from solving what is written.",
     },
     "configuration-siri-settings": {

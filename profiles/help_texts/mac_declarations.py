@@ -13,7 +13,7 @@ def _ranges(name: str, about: str) -> dict[str, str]:
 
 def _storage(what: str) -> str:
     return (
-        f"Allowed: {what} can be opened and written to; ReadOnly: only such as cannot be written to in any case; "
+        f"Allowed: {what} can be opened and written to; ReadOnly: only those that are read-only themselves; "
         "Disallowed: none."
     )
 
@@ -21,22 +21,22 @@ def _storage(what: str) -> str:
 TEXTS: dict[str, dict[str, str]] = {
     "configuration-content-cache-settings": {
         "AllowCacheDelete": "No keeps what is cached even when the disk is nearly full.",
-        "AllowPersonalCaching": "No keeps nothing from users' iCloud. This or the shared content must stay on.",
-        "AllowSharedCaching": "No keeps no apps and updates. This or users' iCloud must stay on.",
+        "AllowPersonalCaching": "No leaves users' iCloud out of the cache. This or the shared content must be on.",
+        "AllowSharedCaching": "No leaves apps and updates out of the cache. This or users' iCloud must be on.",
         "AutoActivation": "Yes turns caching on where it can and keeps users from turning it off. It stays on when the "
         "configuration goes.",
-        "AutoEnableTetheredCaching": "Yes shares the Mac's internet connection with devices on a cable, and keeps it "
-        "so.",
+        "AutoEnableTetheredCaching": "Yes shares the Mac's internet connection with devices on a cable; users cannot "
+        "change that.",
         "CacheLimit": "Most bytes of disk for the cache; 0: no limit.",
         "DataPath": "Folder of the cache; it must end as the usual one does. What is cached does not move along.",
         "DenyActivation": "Yes keeps caching off, whatever else is set.",
         "DenyTetheredCaching": "Yes keeps the connection from being shared with devices on a cable.",
-        "DeclarativeStatusInterval": "Seconds between two reports to this server, 60 to 86400; 0: none.",
+        "DeclarativeStatusInterval": "Seconds between two reports to this server. 0: none.",
         "DisplayAlerts": "Yes shows trouble with the cache as notifications on the Mac.",
         "KeepAwake": "Yes keeps the Mac from sleeping while caching is on.",
         **_ranges("ListenRanges", "Addresses of the devices that are served."),
         "ListenRangesOnly": "Yes serves those devices and no others.",
-        "ListenWithPeersAndParents": "No does not serve the other caches named here as well.",
+        "ListenWithPeersAndParents": "No leaves the other caches that are named here unserved.",
         "LocalSubnetsOnly": "Yes serves only the networks that the Mac is in itself; the addresses above do not count "
         "then.",
         "LogClientIdentity": "Yes writes the address of each device that asks into the Mac's log.",
@@ -55,7 +55,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "ManagementStatusTarget": "Address that gets the cache's figures as JSON, by PUT. Left out, none are sent.",
         "ManagementSecurityConfig": "Which certificate that address must show. no-cert: any that the Mac trusts; "
         "signedByCACert: one issued by that below; specificServerCert: that below itself.",
-        "ManagementReportingInterval": "Seconds between two sendings, 60 to 86400.",
+        "ManagementReportingInterval": "Seconds between two sendings.",
         "ManagementStatusCertificateReference": "Identifier of the asset with the certificate. Needed unless any will "
         "do.",
     },
@@ -72,7 +72,7 @@ TEXTS: dict[str, dict[str, str]] = {
     "configuration-management-test": {
         "Echo": "Text that comes back in the device's report.",
         "EchoDataAssetReference": "Identifier of the asset with a text that comes back in the report as well.",
-        "ReturnStatus": "What the device reports: that it worked, that it failed, or that it must be unlocked.",
+        "ReturnStatus": "What the device reports in place of how it really went.",
     },
     "configuration-migration-assistant-settings": {
         "ShouldDoManagedMigration": "Yes moves data in by the rules below.",

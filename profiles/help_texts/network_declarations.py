@@ -6,7 +6,7 @@ MATCHES = {
     "DNSDomainMatch": "The rule holds where the network gives one of these as its search domain.",
     "DNSDomainMatch.[]": "One domain, such as example.com; *.example.com stands for all below it.",
     "DNSServerAddressMatch": "The rule holds where the network gives one of these as its DNS server.",
-    "DNSServerAddressMatch.[]": "One address; 17.* stands for all that start so.",
+    "DNSServerAddressMatch.[]": "One address; 17.* stands for all that start with 17.",
     "InterfaceTypeMatch": "The rule holds only on this kind of connection. Left out, on any.",
     "SSIDMatch": "The rule holds only in one of these Wi-Fi networks. Left out, in all and without Wi-Fi.",
     "SSIDMatch.[]": "Name of one Wi-Fi network.",

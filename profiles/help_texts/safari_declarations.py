@@ -30,8 +30,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "ManagedExtensions": "Rules for extensions, whose apps must be on the device.",
         "ManagedExtensions.*": "One extension with its team, as in com.example.app (ABCD1234); * stands for all.",
         "ManagedExtensions.*.State": "AlwaysOn or AlwaysOff decide for the user; Allowed leaves it to the user.",
-        "ManagedExtensions.*.PrivateBrowsing": "The same for private windows. AlwaysOn counts only where the extension "
-        "is on in others.",
+        "ManagedExtensions.*.PrivateBrowsing": "Whether it runs in private windows. AlwaysOn: where it is on.",
         "ManagedExtensions.*.AllowedDomains": "Websites that the extension may see and change. Not for *.",
         "ManagedExtensions.*.AllowedDomains.[]": _DOMAIN,
         "ManagedExtensions.*.DeniedDomains": "Websites that it may not see. Users decide for those in neither list.",
@@ -102,6 +101,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "Filter.URLs.Parameters.FailClosed": "Yes blocks an address when the filter cannot decide, as when its server "
         "is down; No lets it through.",
         "Filter.URLs.Parameters.PrefilterFetchFrequency": "Seconds between two runs of the extension, which may fetch "
-        "its first list then; at least 2700.",
+        "its first list then.",
     },
 }

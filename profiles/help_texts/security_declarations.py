@@ -64,13 +64,15 @@ TEXTS: dict[str, dict[str, str]] = {
         "devices other than Macs.",
         "Deferrals.MajorPeriodInDays": "Days from the release of a major system version of a Mac.",
         "Deferrals.MinorPeriodInDays": "Days from the release of a minor system version of a Mac.",
-        "Deferrals.SystemPeriodInDays": "Days from the release of an update for a Mac other than of the system.",
+        "Deferrals.SystemPeriodInDays": "Days from the release of other updates for a Mac.",
         "RecommendedCadence": "Which updates users see when there are several: all, the lowest version or the highest.",
         "AutomaticActions": "What updates do by themselves.",
         "AutomaticActions.Download": "AlwaysOn or AlwaysOff decide for the user whether updates are loaded by "
         "themselves; Allowed leaves it to the user.",
-        "AutomaticActions.InstallOSUpdates": "The same for installing system updates. It needs the loading on.",
-        "AutomaticActions.InstallSecurityUpdate": "The same for installing security updates. It needs the loading on.",
+        "AutomaticActions.InstallOSUpdates": "AlwaysOn or AlwaysOff decide whether system updates install by "
+        "themselves. They must be loaded so too.",
+        "AutomaticActions.InstallSecurityUpdate": "AlwaysOn or AlwaysOff decide whether security updates install by "
+        "themselves. They must be loaded so too.",
         "RapidSecurityResponse": "Background Security Improvements: small fixes between two updates.",
         "RapidSecurityResponse.Enable": "No keeps them from users; an enforced version still installs them.",
         "RapidSecurityResponse.EnableRollback": "No keeps users from taking one back.",

@@ -11,8 +11,8 @@ _ONE_RULE = (
     "or allow them."
 )
 _CREATION = {
-    "EnableAtLogin": "Yes makes an account for whoever signs in at the login window. The keys must be shared.",
-    "EnableFirstUserDuringSetup": "No does not make the first account of a new Mac so.",
+    "EnableAtLogin": "Yes makes an account for whoever signs in at the login window. It needs shared keys.",
+    "EnableFirstUserDuringSetup": "No leaves the first account of a new Mac to Setup Assistant alone.",
     "EnableRegistrationDuringSetup": "Yes registers the Mac with the provider in Setup Assistant; needed where that "
     "comes before enrollment.",
     "NewUserAuthenticationMethods": "How new users may sign in. Left out, with password and smart card.",
@@ -27,11 +27,11 @@ _CREATION = {
 }
 _AUTHORIZATION = {
     "EnableIdentityProviderAccounts": "Yes lets people without an account on the Mac allow things with that of the "
-    "provider. The keys must be shared.",
+    "provider. It needs shared keys.",
     "UserAuthorizationMode": "What a user may do, set at each sign-in. Admin: everything; Groups: as the groups below.",
     "AdministratorGroups": "Groups of the provider whose members are administrators.",
     "AdministratorGroups.[]": "Name of one group.",
-    "AdditionalGroups": "Groups that are made on the Mac and are no administrators.",
+    "AdditionalGroups": "Groups that are made on the Mac, without the rights of administrators.",
     "AdditionalGroups.[]": "Name of one group.",
     "AuthorizationGroups": "Rights of the Mac that a group has.",
     "AuthorizationGroups.*": "Name of the group; the key is the right, such as system.preferences.network.",
@@ -63,8 +63,8 @@ _PLATFORM = {
     "AuthenticationMethod": "How users sign in; the extension must know the method too.",
     "RegistrationToken": "Token with which the Mac registers at the provider without asking anybody.",
     "UseSharedDeviceKeys": "Yes gives all users of a Mac the same keys; making accounts needs it.",
-    "LoginFrequency": "Seconds until users sign in in full again; at least 3600.",
-    "AllowDeviceIdentifiersInAttestation": "Yes tells the provider UDID and serial number of the Mac.",
+    "LoginFrequency": "Seconds until users must sign in anew and not only refresh.",
+    "AllowDeviceIdentifiersInAttestation": "Yes gives the provider UDID and serial number of the Mac.",
     "Account": "How the account is shown.",
     "Account.DisplayName": "Name of the account where users are asked to sign in.",
     "Account.SynchronizeProfilePicture": "Yes takes the user's picture from the provider.",
@@ -79,7 +79,7 @@ _PLATFORM = {
     "WebAuthentication": "Signing in on a web page.",
     "WebAuthentication.URLAllowList": "Hosts that the page may be loaded from. Needed with OpenID.",
     "WebAuthentication.URLAllowList.[]": "One host, or the start of one.",
-    "WebAuthentication.AllowPasswordSync": "Yes makes the password that was typed there that of the Mac too.",
+    "WebAuthentication.AllowPasswordSync": "Yes sets the password that was typed there for the Mac too.",
     "AdditionalHTTPHeaders": "Headers that requests to the provider carry besides the usual ones, at most 20.",
     "AdditionalHTTPHeaders.*": "Value of one header, of at most 2048 characters.",
 }
@@ -100,7 +100,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "DeniedBundleIdentifiers.[]": "Bundle identifier of one app.",
         "ScreenLockedBehavior": "What happens to a sign-in while the screen is locked. Cancel: it fails; DoNotHandle: "
         "it goes on without the extension.",
-        "PlatformSSO": "The account of the provider as that of the Mac. Left out, both are apart.",
+        "PlatformSSO": "Users sign in to the Mac itself with the provider's account. Left out, they do not.",
         **below("PlatformSSO", _PLATFORM),
     },
 }

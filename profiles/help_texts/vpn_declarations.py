@@ -30,7 +30,7 @@ _IDLE = {
     "Idle.Timer": "Seconds without traffic until then.",
 }
 _DNS = {
-    "DNS": "DNS while the VPN is connected. Left out, as the VPN's server says.",
+    "DNS": "DNS while the VPN is connected. Left out, the VPN brings its own.",
     "DNS.Protocol": "How the DNS server is asked. Cleartext: not encrypted apart from the VPN.",
     "DNS.ServerURL": "Address of the DNS server with https, such as https://dns.example.com/dns-query. Needed with "
     "HTTPS.",
@@ -43,7 +43,7 @@ _DNS = {
     "DNS.SupplementalMatchDomains": "Domains that these servers are asked about; others go to the network's own. It "
     "does not count where all traffic goes through the VPN.",
     "DNS.SupplementalMatchDomains.[]": "One domain; an empty text stands for all.",
-    "DNS.SupplementalMatchDomainsNoSearch": "Yes does not try those domains after a name that has no dot.",
+    "DNS.SupplementalMatchDomainsNoSearch": "No tries those domains after a name that has no dot, too.",
     "DNS.IdentityAssetReference": "Identifier of the asset with the identity to show to the DNS server. Left out, none "
     "is shown.",
 }
@@ -59,7 +59,7 @@ def _web_proxy(name: str, what: str) -> dict[str, str]:
 
 
 _PROXIES = {
-    "Proxies": "Web proxies while the VPN is connected. Left out, there are none of its own.",
+    "Proxies": "Web proxies while the VPN is connected. Left out, none are set.",
     "Proxies.AutoConfigEnable": "Yes takes the proxies from the file below.",
     "Proxies.AutoDiscoveryEnable": "No keeps the device from looking for such a file in the network.",
     "Proxies.AutoConfigURLString": "Address of the file that names the proxies (PAC).",
@@ -129,11 +129,11 @@ _IKEV2 = {
     "Authentication.IdentityAssetReference": "Identifier of the asset with the identity, for the device or EAP-TLS. "
     "Needed with a certificate.",
     "Authentication.ExtendedAuth": "Signing in by EAP, as a user does.",
-    "Authentication.ExtendedAuth.Enabled": "Yes signs in so.",
+    "Authentication.ExtendedAuth.Enabled": "Yes signs in by EAP.",
     "Authentication.ExtendedAuth.CredentialsAssetReference": "Identifier of the asset with user name and password, "
     "for EAP-MSCHAPv2.",
     "Authentication.ExtendedAuth.ServerCertificateIssuerCommonName": "Common name of the CA that issued the server's "
-    "certificate; the server is asked for one of it.",
+    "certificate; the server is asked for one from it.",
     "Authentication.ExtendedAuth.ServerCertificateCommonName": "Common name of the server's certificate. Left out, it "
     "must carry the remote identifier.",
     "Authentication.ExtendedAuth.TLSMinimumVersion": "Oldest version of TLS for EAP-TLS.",
@@ -168,7 +168,7 @@ _IKEV2 = {
     "quantum computers.",
     **_association("IKESecurityAssociationParameters", "Encryption of the connection that keys are agreed over. It "
                    "goes for the data too where nothing else is given."),
-    **_association("ChildSecurityAssociationParameters", "Encryption of the data. Left out, as above."),
+    **_association("ChildSecurityAssociationParameters", "Encryption of the data. Left out, it is the same."),
 }  # fmt: skip
 
 TEXTS: dict[str, dict[str, str]] = {
@@ -194,7 +194,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "ApplicationExceptions.[].LimitToProtocols": "Only these of its connections. Left out, all.",
         "ApplicationExceptions.[].LimitToProtocols.[]": "UDP is all there is.",
         "AllowCaptiveWebSheet": "Yes lets the page that a hotspot wants to see first past the VPN.",
-        "AllowAllCaptiveNetworkPlugins": "Yes lets all apps that sign in to hotspots past the VPN to do so.",
+        "AllowAllCaptiveNetworkPlugins": "Yes lets every app that signs in to hotspots past the VPN.",
         "AllowedCaptiveNetworkPlugins": "The apps that may, where not all may.",
         "AllowedCaptiveNetworkPlugins.[]": "One app.",
         "AllowedCaptiveNetworkPlugins.[].BundleIdentifier": "Bundle identifier of the app.",
@@ -212,7 +212,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "Authentication.LocalIdentifierType": "KeyID is all there is. Only with a shared secret.",
         "Authentication.PromptForVPNPIN": "Yes asks the user for a PIN when connecting.",
         "Authentication.XAuth": "Signing in as a user, besides the above.",
-        "Authentication.XAuth.Enabled": "Yes signs in so.",
+        "Authentication.XAuth.Enabled": "Yes signs in by XAuth.",
         "Authentication.XAuth.CredentialsAssetReference": "Identifier of the asset with user name and password. Needed "
         "where this is on.",
         "Authentication.XAuth.PasswordEncryption": "Prompt asks the user for the password each time. Left out, it does "
