@@ -183,14 +183,16 @@ class TagAdmin(_SmallAdmin):
 @admin.register(CustomAttribute)
 class CustomAttributeAdmin(_SmallAdmin):
     list_title = "Custom attributes"
-    list_display = ("label_column", "name_column", "kind", "devices_column")
+    list_display = ("label_column", "name_column", "kind_column", "devices_column")
     list_display_links = None
-    list_filter = ("kind",)
+    list_filter = ("kind", "is_secret")
     search_fields = ("name", "label")
     ordering = ("name", "id")
     empty_title = "No custom attributes yet"
     empty_text = "Define facts that Apple does not know of, such as a cost center; use them in rules and profiles."
-    csv_columns = (("name", "name"), ("label", "label"), ("kind", "kind"), ("devices", "number"))
+    csv_columns = (
+        ("name", "name"), ("label", "label"), ("kind", "kind"), ("secret", "is_secret"), ("devices", "number"),
+    )  # fmt: skip
 
     def get_queryset(self, request):
         seen = within(request.user, "values__device")
@@ -202,9 +204,13 @@ class CustomAttributeAdmin(_SmallAdmin):
 
     @display(description="Name in rules and profiles", ordering="name")
     def name_column(self, attribute):
-        variable = attribute.name.upper().replace("-", "_")
-        return format_html('<span class="e-mono">{}</span> <span class="e-faint e-mono">${}</span>',
-                           attribute.name, variable)  # fmt: skip
+        return format_html('<span class="e-mono">{}</span> <span class="e-faint e-mono">{}</span>',
+                           attribute.name, attribute.variable)  # fmt: skip
+
+    @display(description="Kind", ordering="kind")
+    def kind_column(self, attribute):
+        kind = attribute.get_kind_display()
+        return format_html('{}<span class="e-faint">, secret</span>', kind) if attribute.is_secret else kind
 
     @display(description="Devices that have it", ordering="number")
     def devices_column(self, attribute):
@@ -220,17 +226,19 @@ class CustomAttributeAdmin(_SmallAdmin):
         )  # fmt: skip
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        """Change what people read; name and kind are fixed, since rules and profiles use them."""
+        """Change what people read, and make it secret; name and kind are fixed, since rules and profiles use them."""
         attribute = self.find(request, object_id)
         if not self.has_change_permission(request):
             raise PermissionDenied
-        form = LabelForm(submitted(request)[0], initial={"label": attribute.label})
+        form = LabelForm(submitted(request)[0], initial={"label": attribute.label}, attribute=attribute)
         actor = Actor.staff(request.user)
         kind = attribute.get_kind_display().lower()
+        note = f"Its name is {attribute.name} and it is of kind {kind}; both stay."
+        if attribute.is_secret:
+            note += " Its values are secret, and stay so."
         return self.save_form(
-            request, form, lambda label: attributes.relabel_attribute(attribute, label, actor=actor),
-            f"Edit {attribute}", note=f"Its name is {attribute.name} and it is of kind {kind}; both stay.",
-            row=attribute,
+            request, form, lambda **facts: attributes.change_attribute(attribute, **facts, actor=actor),
+            f"Edit {attribute}", note=note, row=attribute,
         )  # fmt: skip
 
     def delete_view(self, request, object_id, extra_context=None):

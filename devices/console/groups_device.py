@@ -2,17 +2,30 @@
 
 from django import forms
 from django.db import transaction
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from devices.attributes import set_attributes, set_tags
 from devices.console.groups_rule import sentence
+from devices.console.secret_field import SecretField
 from devices.models import AttributeValue, CustomAttribute, Device, Membership
 from devices.rules import Vocabulary
 from devices.timeline import Actor
 from mdm_project.errors import BadRequest
 
 _PREFIX = "attribute_"
+_REMOVE = "remove_"
 _KINDS = CustomAttribute.Kind
+_HOW = {
+    _KINDS.NUMBER: "A number. ",
+    _KINDS.DATE: "A date, such as 2026-01-31. ",
+    _KINDS.BOOLEAN: "Yes or no. ",
+    _KINDS.VERSION: "A version, such as 17.4.1. ",
+}
 
 
 def groups_context(device: Device, text: str) -> dict:
@@ -23,7 +36,7 @@ def groups_context(device: Device, text: str) -> dict:
     vocabulary = Vocabulary()
     for membership in memberships:
         membership.sentence = sentence(membership.group, vocabulary)
-    values = AttributeValue.objects.filter(device=device).select_related("attribute")
+    values = AttributeValue.objects.filter(device=device).select_related("attribute").defer("value_encrypted")
     return {
         "memberships": memberships,
         "tags": list(device.tags.order_by("name", "id")),
@@ -42,8 +55,24 @@ def label_fields(device: Device) -> dict[str, forms.Field]:
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
     values = dict(device.attribute_values.order_by("id").values_list("attribute_id", "value"))
-    attributes = CustomAttribute.objects.order_by("label", "id")
-    return {"tags": tags} | {_PREFIX + each.name: _field(each, values.get(each.pk, "")) for each in attributes}
+    fields = {"tags": tags}
+    for attribute in CustomAttribute.objects.order_by("label", "id"):
+        if attribute.is_secret:
+            fields |= _secret_fields(attribute, is_set=attribute.pk in values)
+        else:
+            fields[_PREFIX + attribute.name] = _field(attribute, values.get(attribute.pk, ""))
+    return fields
+
+
+def _secret_fields(attribute: CustomAttribute, *, is_set: bool) -> dict[str, forms.Field]:
+    """Return the fields that set a secret value, and remove it where there is one; neither shows it."""
+    stands = "A value is stored; empty leaves it as it is." if is_set else "No value is stored."
+    text = f"Secret. {_HOW.get(attribute.kind, '')}{stands}"
+    fields = {_PREFIX + attribute.name: SecretField(label=str(attribute), max_length=1000, help_text=text)}
+    if is_set:
+        label = f"Remove the stored value of {attribute}"
+        fields[_REMOVE + attribute.name] = forms.BooleanField(required=False, label=label, widget=UnfoldBooleanWidget())
+    return fields
 
 
 def _field(attribute: CustomAttribute, value: str) -> forms.Field:
@@ -62,7 +91,11 @@ def _field(attribute: CustomAttribute, value: str) -> forms.Field:
 def save_labels(device: Device, form: forms.Form, *, actor: Actor) -> bool:
     """Save the tags and attributes of a form, all or none; put what is wrong at its field and return False."""
     cleaned = form.cleaned_data
-    named = {name.removeprefix(_PREFIX): value for name, value in cleaned.items() if name.startswith(_PREFIX)}
+    named = {
+        name.removeprefix(_PREFIX): cleaned[name]
+        for name, field in form.fields.items()
+        if name.startswith(_PREFIX) and not _stays(name.removeprefix(_PREFIX), field, cleaned)
+    }
     try:
         with transaction.atomic():
             set_attributes({device.pk: named}, actor=actor)
@@ -74,3 +107,8 @@ def save_labels(device: Device, form: forms.Form, *, actor: Actor) -> bool:
             form.add_error(_PREFIX + name if name else "tags", f"{words}.")
         return False
     return True
+
+
+def _stays(name: str, field: forms.Field, cleaned: dict) -> bool:
+    """Say whether the form leaves a secret value as it is."""
+    return isinstance(field, SecretField) and not cleaned[_PREFIX + name] and not cleaned.get(_REMOVE + name)

@@ -3,7 +3,12 @@
 import re
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from devices.attributes import MAX_LABEL, MAX_TAG
 from devices.groups import MAX_NAME
@@ -72,6 +77,11 @@ class TagForm(forms.Form):
     name = forms.CharField(max_length=MAX_TAG, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
 
 
+def _secret_switch(label: str, more: str) -> forms.BooleanField:
+    about = f"{more} They are encrypted and hidden, and no rule can use them. This cannot be taken back."
+    return forms.BooleanField(required=False, label=label, help_text=about, widget=UnfoldBooleanWidget())
+
+
 class AttributeForm(forms.Form):
     """A custom attribute to define."""
 
@@ -88,9 +98,19 @@ class AttributeForm(forms.Form):
     kind = forms.ChoiceField(
         choices=CustomAttribute.Kind.choices, help_text="It never changes.", widget=UnfoldAdminSelectWidget()
     )
+    is_secret = _secret_switch("Its values are secret", "Such as a password that profiles use.")
 
 
 class LabelForm(forms.Form):
-    """What people read of a custom attribute."""
+    """What people read of a custom attribute, and whether it becomes secret."""
 
     label = forms.CharField(max_length=MAX_LABEL, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
+    is_secret = _secret_switch(
+        "Make its values secret",
+        "What the timeline says of values until now stays there, so set new ones afterwards.",
+    )
+
+    def __init__(self, *args, attribute: CustomAttribute, **kwargs):
+        super().__init__(*args, **kwargs)
+        if attribute.is_secret:
+            del self.fields["is_secret"]

@@ -8,8 +8,9 @@ from django.shortcuts import get_object_or_404
 
 from devices.console.forms import ReasonForm
 from devices.locations import last_location
-from devices.models import Device, EscrowedSecret, InstalledProfile
+from devices.models import AttributeValue, Device, EscrowedSecret, InstalledProfile
 from devices.reveals import reveal_secret
+from devices.secret_attributes import reveal_attribute
 from devices.timeline import Actor
 from mdm_project.console import submitted
 from mdm_project.errors import EspalierError
@@ -25,8 +26,8 @@ ON_DEVICE = (State.ACKNOWLEDGED, State.VERIFIED, State.REMOVING)
 
 
 def secrets_context(device: Device, text: str = "") -> dict:
-    """Return the secrets by kind, what counts now apart from earlier values, and the profiles that ask for a password
-    before they are removed.
+    """Return the secrets by kind, what counts now apart from earlier values, the profiles that ask for a password
+    before they are removed, and the custom attributes that are secret.
     """
     rows = EscrowedSecret.objects.filter(device=device).defer("value_encrypted")
     by_kind: dict[str, dict] = {}
@@ -34,7 +35,17 @@ def secrets_context(device: Device, text: str = "") -> dict:
         shown = by_kind.setdefault(row.kind, {"kind": row.get_kind_display(), "how_used": row.how_used})
         which = "now" if row.is_current or row.is_pending else "earlier"
         shown.setdefault(which, []).append(row)
-    return {"secrets": by_kind.values(), "locked_profiles": list(locked_profiles(device))}
+    return {
+        "secrets": by_kind.values(),
+        "locked_profiles": list(locked_profiles(device)),
+        "secret_values": list(secret_values(device)),
+    }
+
+
+def secret_values(device: Device):
+    """Return the values of secret attributes that a device has, without what they are."""
+    values = AttributeValue.objects.filter(device=device, attribute__is_secret=True).select_related("attribute")
+    return values.defer("value_encrypted").order_by("attribute__label", "id")
 
 
 def locked_profiles(device: Device):
@@ -78,6 +89,7 @@ class SecretPages:
         return [
             self.view_path("<int:pk>/secret/<uuid:secret>/", self.reveal_view, "reveal"),
             self.view_path("<int:pk>/removal-password/<int:profile>/", self.unlock_profile_view, "removal_password"),
+            self.view_path("<int:pk>/attribute/<int:attribute>/reveal/", self.attribute_view, "reveal_attribute"),
             self.view_path("<int:pk>/location/", self.location_view, "location"),
         ]
 
@@ -90,6 +102,17 @@ class SecretPages:
         context["back"] = self.route("change", device.pk)
         return reveal_dialog(
             self.dialog, request, context, lambda actor, reason: reveal_secret(found, actor=actor, reason=reason)
+        )
+
+    def attribute_view(self, request, pk, attribute):
+        """Reveal the value of a secret attribute."""
+        if not request.user.has_perm(MAY_REVEAL):
+            raise PermissionDenied
+        device = get_object_or_404(Device.objects.visible_to(request.user), pk=pk)
+        found = get_object_or_404(secret_values(device), attribute=attribute)
+        context = {"title": f"Reveal: {found.attribute}", "device": device, "back": self.route("change", device.pk)}
+        return reveal_dialog(
+            self.dialog, request, context, lambda actor, reason: reveal_attribute(found, actor=actor, reason=reason)
         )
 
     def unlock_profile_view(self, request, pk, profile):

@@ -13,14 +13,15 @@ from devices.console.attention import attention_of
 from devices.console.forms import ReasonForm
 from devices.console.notes import notes_context
 from devices.console.page import find_device
-from devices.console.secrets import MAY_REVEAL, MAY_REVEAL_OF_PROFILES, locked_profiles, reveal_dialog
+from devices.console.secrets import MAY_REVEAL, MAY_REVEAL_OF_PROFILES, locked_profiles, reveal_dialog, secret_values
 from devices.console.sending import MAY_SEND, NOT_ENROLLED
 from devices.console.shown import live_context, page_context
 from devices.helpdesk.frame import dialog, framed, told
 from devices.helpdesk.standing import standing_of
 from devices.helpdesk.tasks import Known, Task, tasks_of
-from devices.models import Device, Enrollment, EscrowedSecret
+from devices.models import AttributeValue, Device, Enrollment, EscrowedSecret
 from devices.reveals import reveal_secret
+from devices.secret_attributes import reveal_attribute
 from devices.timeline import Actor
 from mdm_project.console import submitted
 from profiles.models import Profile
@@ -116,13 +117,14 @@ def _words_of(secret: EscrowedSecret) -> str:
     return f"{secret.get_kind_display()}, an earlier one{until}"
 
 
-def _secrets_of(device: Device, user) -> dict[str, tuple[str, EscrowedSecret | Profile]]:
+def _secrets_of(device: Device, user) -> dict[str, tuple[str, EscrowedSecret | AttributeValue | Profile]]:
     """Return what may be shown to somebody by what the form calls it, the likeliest wish first, each with its words."""
     rows = EscrowedSecret.objects.filter(device=device).exclude(kind__in=EscrowedSecret.UNREVEALABLE)
     place = {kind: number for number, kind in enumerate(OFTEN)}
     rows = rows.defer("value_encrypted").order_by("-is_current", "-is_pending", "-created_at", "id")
     ordered = sorted(rows, key=lambda row: (not row.is_current, place.get(row.kind, len(OFTEN))))
     found = {f"secret-{row.pk}": (_words_of(row), row) for row in ordered}
+    found |= {f"attribute-{row.pk}": (f"{row.attribute} (custom attribute)", row) for row in secret_values(device)}
     if user.has_perms(MAY_REVEAL_OF_PROFILES):
         profiles = locked_profiles(device).visible_to(user)
         found |= {f"profile-{each.pk}": (f"Removal password of {each}", each) for each in profiles}
@@ -143,6 +145,9 @@ def reveal_view(request: HttpRequest, pk: int) -> HttpResponse:
         if isinstance(secret, Profile):
             context["title"] = words
             return reveal_removal_password(secret, actor, reason, device)
+        if isinstance(secret, AttributeValue):
+            context["title"] = words
+            return reveal_attribute(secret, actor=actor, reason=reason)
         context.update(title=secret.get_kind_display(), secret=secret)
         return reveal_secret(secret, actor=actor, reason=reason)
 

@@ -43,6 +43,11 @@ class CustomAttribute(models.Model):
     def __str__(self):
         return self.label or self.name
 
+    @property
+    def variable(self) -> str:
+        """What stands for it in profiles: ``building-a`` is $BUILDING_A."""
+        return f"${self.name.upper().replace('-', '_')}"
+
 
 class AttributeValue(models.Model):
     """The value of a custom attribute for a device, as text in the attribute's form (ISO dates, true/false).

@@ -12,11 +12,13 @@ from devices.groups import add_members, create_group, evaluate_groups
 from devices.models import CustomAttribute, Device, Group, Tag
 from devices.rules import OPERATORS, Vocabulary
 from devices.rules.facts import BUILT_IN
+from devices.secret_attributes import text_of as text_of_value
 from devices.timeline import SYSTEM
 from tests.console.pages import DEVICES, page_of, text_of
 from tests.factories import make_channel, make_profile, make_staff
 
 LIST = "/console/devices/group/"
+WIFI = "correct horse 4711"
 IPHONES = {"fact": "platform", "is": "is", "value": "ios"}
 OLD = {"all": [IPHONES, {"fact": "os_version", "is": "<", "value": "17.4"}]}
 
@@ -290,6 +292,76 @@ def test_tags_and_attributes_are_set_in_the_edit_dialog_and_shown_on_the_device_
     page = text_of(console.post(address, {"asset_tag": "", "person": "", "tags": "", "attribute_cost": "many"}))
     assert "Must be a number." in page
     assert device.tags.count() == 2 and device.attribute_values.get().value == "42"
+
+
+def stored_secret(device) -> str | None:
+    value = device.attribute_values.filter(attribute__name="wifi-key").first()
+    return text_of_value(value) if value else None
+
+
+def test_a_secret_attribute_is_set_in_the_edit_dialog_and_shown_masked(console):
+    device = make_device("Ada")
+    made = {"label": "Wi-Fi key", "name": "wifi-key", "kind": "text", "is_secret": "on"}
+    console.post("/console/devices/customattribute/add/", made)
+    assert ">, secret</span>" in text_of(console.get("/console/devices/customattribute/"))
+    address = reverse("admin:devices_device_edit", args=[device.pk])
+    rest = {"asset_tag": "", "person": "", "tags": ""}
+    assert "No value is stored" in text_of(console.get(address))
+    console.post(address, rest | {"attribute_wifi-key": WIFI})
+    assert stored_secret(device) == WIFI
+    for page in ("edit", "groups", "secrets", "timeline", "overview"):
+        shown = console.get(address) if page == "edit" else console.get(page_of(device), {"tab": page})
+        assert WIFI not in shown.content.decode(), page
+    reveal = reverse("admin:devices_device_reveal_attribute", args=[device.pk, CustomAttribute.objects.get().pk])
+    assert reveal in console.get(page_of(device), {"tab": "secrets"}).content.decode()
+    assert reveal in console.get(page_of(device), {"tab": "groups"}).content.decode()
+    assert WIFI not in console.post(reveal, {"reason": ""}).content.decode()
+    answer = console.post(reveal, {"reason": "a visitor"})
+    assert WIFI in answer.content.decode() and "no-store" in answer["Cache-Control"]
+
+    console.post(address, rest | {"attribute_wifi-key": ""})
+    assert stored_secret(device) == WIFI, "what is left empty stays"
+    console.post(address, rest | {"attribute_wifi-key": "", "remove_wifi-key": "on"})
+    assert stored_secret(device) is None
+    assert console.post(reveal, {"reason": "a visitor"}).status_code == 404
+
+
+def test_a_secret_that_was_typed_into_a_refused_form_is_asked_for_again(console):
+    device = make_device("Ada")
+    define_attribute("cost", kind="number", actor=SYSTEM)
+    define_attribute("wifi-key", is_secret=True, actor=SYSTEM)
+    address = reverse("admin:devices_device_edit", args=[device.pk])
+    form = {"asset_tag": "", "person": "", "tags": "", "attribute_cost": "many", "attribute_wifi-key": WIFI}
+    page = console.post(address, form).content.decode()
+    assert "Must be a number." in page and WIFI not in page
+    assert 'name="attribute_wifi-key-again"' in page
+    again = form | {"attribute_cost": "4", "attribute_wifi-key": "", "attribute_wifi-key-again": "1"}
+    page = console.post(address, again).content.decode()
+    assert "Type it again: secrets are not shown twice." in page
+    assert 'name="attribute_wifi-key-again"' in page
+    assert not device.attribute_values.exists()
+    console.post(address, again | {"attribute_wifi-key": WIFI})
+    assert stored_secret(device) == WIFI
+
+
+def test_an_attribute_is_made_secret_on_its_page_unless_a_rule_uses_it(console):
+    device = make_device("Ada")
+    attribute = define_attribute("wifi-key", actor=SYSTEM)
+    set_attributes({device.pk: {"wifi-key": WIFI}}, actor=SYSTEM)
+    group = smart("Keyed", {"fact": "attribute", "of": "wifi-key", "is": "is set"})
+    address = reverse("admin:devices_customattribute_change", args=[attribute.pk])
+    refused = text_of(console.post(address, {"label": "Wi-Fi key", "is_secret": "on"}))
+    assert "Wifi-key is used by the rule of group Keyed; rules cannot look at secrets" in refused
+    group.delete()
+    console.post(address, {"label": "Wi-Fi key", "is_secret": "on"})
+    attribute.refresh_from_db()
+    assert attribute.is_secret and attribute.label == "Wi-Fi key" and stored_secret(device) == WIFI
+    page = console.get(address).content.decode()
+    assert "Its values are secret, and stay so." in page and 'name="is_secret"' not in page
+    console.post(address, {"label": "Key"})
+    attribute.refresh_from_db()
+    assert attribute.is_secret and attribute.label == "Key"
+    assert "wifi-key" not in console.get(add_address("smart")).content.decode()
 
 
 def test_an_edit_that_is_refused_changes_nothing(console):
