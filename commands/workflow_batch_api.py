@@ -99,7 +99,7 @@ class WorkflowBatchDetailSerializer(WorkflowBatchSerializer):
             for it in overview["left_out"]
         ]
         held = waiting_of(batch, user)
-        overview["held"] = {"needs_approval": len(held.to_approve), "delayed": len(held.with_time)}
+        overview["held"] = {"needs_approval": held.number_to_approve, "delayed": held.number_with_time}
         return overview
 
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from apns.certificates import expiry_warning
 from apns.models import PushCertificate
-from commands.governor import HeldAction
 from commands.models import QueuedCommand
+from commands.workflows.held import Waiting, waiting_by_batch
 from devices.access import within
 from devices.models import Channel, ChannelContact, Device, Enrollment, Event, Identity, RejectedMessage
 from mdm_project.platforms import SYSTEMS
@@ -239,11 +239,14 @@ def _push_certificates(user) -> list[Need]:
 def _destructive(user) -> list[Need]:
     """Return what waits for a second person, and that somebody ran into a limit, which may be a stolen account."""
     safety = reverse("admin:commands_heldaction_changelist")
-    waiting = HeldAction.objects.visible_to(user).filter(state=HeldAction.State.NEEDS_APPROVAL)
+    waiting = [Waiting(group.batch, group.to_approve) for group in waiting_by_batch(user) if group.to_approve]
     needs = [
-        Need("attn", "how_to_reg", f"{held} waits for a second person", f"{held.actor}: {held.reason}", safety, "Show")
-        for held in waiting[:CAUSES]
-    ]
+        Need(
+            "attn", "how_to_reg", f"{group} waits for a second person", f"{group.first.actor}: {group.first.reason}",
+            safety, "Show",
+        )
+        for group in reversed(waiting[-CAUSES:])
+    ]  # fmt: skip
     refused = Event.objects.visible_to(user).filter(kind="governor_refused", at__gt=timezone.now() - timedelta(days=1))
     number = refused.count()
     if number:

@@ -15,6 +15,7 @@ from commands.governor.admission import used_in_all
 from commands.governor.comparing import FIELDS, values_of
 from commands.governor.models import GovernorLimit, HeldAction, LimitChange, PermitRow
 from commands.meanings import Danger
+from commands.workflows.held import Waiting, waiting_by_batch
 from devices.console.forms import ReasonForm
 from devices.models import Channel
 from devices.timeline import Actor
@@ -82,8 +83,8 @@ class GovernorAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         user = request.user
         held, stopped = self.get_queryset(request), switch.current()
-        waiting = list(held.filter(finished_at=None).order_by("id"))
-        _name_devices(waiting, user)
+        waiting = waiting_by_batch(user)
+        name_devices(waiting, user)
         context = {
             "title": "Safety",
             "stopped": stopped,
@@ -93,8 +94,7 @@ class GovernorAdmin(ReadOnlyAdmin):
             "waiting": waiting,
             "recent_held": held.exclude(finished_at=None)[:10],
             "permits": PermitRow.objects.all()[:RECENT] if user.has_perm("commands.view_permitrow") else (),
-            "may_approve": user.has_perm("commands.approve_destructive"),
-            "may_cancel": user.has_perm("commands.change_command"),
+            **may_decide(user),
             "may_stop": user.has_perm("commands.stop_destructive"),
             "may_resume": user.has_perm("commands.resume_destructive"),
             "may_change_limits": user.has_perm("commands.change_governorlimit"),
@@ -169,9 +169,13 @@ class GovernorAdmin(ReadOnlyAdmin):
         if request.method == "POST" and form.is_valid():
             changed = {name: form.cleaned_data[name] for name in FIELDS if form.cleaned_data[name] != initial[name]}
             pending, reason = None, form.cleaned_data["reason"]
-            if changed:
-                pending = limits.change_limit(limit, changed, actor=Actor.staff(request.user), reason=reason)
-            return self._limit_changed(request, pending, "It holds now.")
+            try:
+                if changed:
+                    pending = limits.change_limit(limit, changed, actor=Actor.staff(request.user), reason=reason)
+            except EspalierError as error:
+                form.add_error(None, error.detail)
+            else:
+                return self._limit_changed(request, pending, "It holds now.")
         return self._limit_dialog(request, f"Limit: {limit}", form, "Change")
 
     def limit_add_view(self, request):
@@ -201,8 +205,12 @@ class GovernorAdmin(ReadOnlyAdmin):
         limit = get_object_or_404(GovernorLimit.objects.exclude(role=None).select_related("role"), pk=pk)
         form = ReasonForm(submitted(request)[0])
         if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            pending = limits.remove_limit(limit, actor=Actor.staff(request.user), reason=reason)
+            try:
+                pending = limits.remove_limit(
+                    limit, actor=Actor.staff(request.user), reason=form.cleaned_data["reason"]
+                )
+            except EspalierError as error:
+                return self.failed(request, f"{error.detail[:1].upper()}{error.detail[1:]}.", self.route("changelist"))
             return self._limit_changed(request, pending, "It is gone.")
         return self._limit_dialog(request, f"Remove the limit: {limit}", form, "Remove", is_danger=True)
 
@@ -230,14 +238,28 @@ def held_address(user) -> str:
     return reverse("admin:commands_heldaction_changelist") if may_look else ""
 
 
-def _name_devices(waiting: list[HeldAction], user) -> None:
-    """Give held actions the first devices that they are meant for, one statement: who approves has to know."""
-    first = {pk for held in waiting for pk in held.channel_ids[:NAMED]}
-    channels = Channel.objects.visible_to(user).select_related("device").in_bulk(first)
-    for held in waiting:
-        found = [channels[pk].device for pk in held.channel_ids[:NAMED] if pk in channels]
-        held.named = list(dict.fromkeys(found))
-        held.others = held.device_count - len(held.named)
+def may_decide(user) -> dict[str, bool]:
+    """Return what somebody may do to what is held, as templates ask it."""
+    return {
+        "may_approve": user.has_perm("commands.approve_destructive"),
+        "may_cancel": user.has_perm("commands.change_command"),
+    }
+
+
+def name_devices(waiting: list[Waiting], user) -> None:
+    """Give what waits the first devices that it is meant for, one statement: who approves has to know."""
+    first = {id(group): _channels_of(group)[:NAMED] for group in waiting}
+    channels = (
+        Channel.objects.visible_to(user).select_related("device").in_bulk({pk for it in first.values() for pk in it})
+    )
+    for group in waiting:
+        found = [channels[pk].device for pk in first[id(group)] if pk in channels]
+        group.named = list(dict.fromkeys(found))
+        group.others = group.device_count - len(group.named)
+
+
+def _channels_of(group: Waiting) -> list[int]:
+    return [pk for held in group.rows[:NAMED] for pk in held.channel_ids[:NAMED]]
 
 
 def _rows() -> list[dict]:

@@ -1,5 +1,6 @@
 """The console's pages of workflows on many devices: choosing and starting one from the list of devices, how it goes."""
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
@@ -9,12 +10,15 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
+from commands.console.governor import may_decide, name_devices
 from commands.console.workflows import MAY_START, StartForm
 from commands.overview import Share
 from commands.workflows.batches import cancel_batch, plan_batch, plans_of, start_batch
 from commands.workflows.definition import InvalidParameters
 from commands.workflows.definitions import definition_of, definitions
+from commands.workflows.held import approve_held, cancel_held, waiting_of
 from commands.workflows.models import Workflow, WorkflowBatch
 from commands.workflows.overview import TONES, batch_overview
 from devices.console.forms import ReasonForm
@@ -58,12 +62,11 @@ class BulkWorkflows:
             if batch is not None:
                 messages.success(request, f"{definition.title} started on {_devices(batch.device_count)}.")
                 return HttpResponseRedirect(reverse("admin:commands_workflowbatch_change", args=[batch.pk]))
-        context |= {"title": definition.title, "definition": definition, "form": form, "left_out": plan.words}
+        context |= {"title": definition.title, "definition": definition, "form": form, "plan": plan}
         return self.page(request, "console/workflow/bulk_form.html", context | {"fit": number})
 
     def _choose_workflow(self, request, devices, context: dict):
-        choices = [(plan.definition, len(plan.devices), plan.words) for plan in plans_of(devices)]
-        context |= {"title": "Start a workflow", "choices": choices}
+        context |= {"title": "Start a workflow", "plans": plans_of(devices)}
         return self.page(request, "console/workflow/bulk_choose.html", context)
 
 
@@ -79,6 +82,25 @@ def _start(form: StartForm, kind: str, devices, number: int, request) -> Workflo
     except EspalierError as error:
         form.add_error(None, error.detail)
     return None
+
+
+class HeldForm(ReasonForm):
+    """A decision about all that is held of a batch; what is approved for many devices is typed as their number."""
+
+    typed = forms.CharField(widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "numeric"}))
+
+    def __init__(self, *args, number: int, needs_typing: bool, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.number = number
+        self.fields["reason"].required = False
+        self.fields["typed"].label = f"Type {number} to confirm"
+        if not needs_typing:
+            del self.fields["typed"]
+
+    def clean_typed(self) -> str:
+        if self.cleaned_data["typed"].strip() != str(self.number):
+            raise forms.ValidationError(f"This must be {self.number}, exactly.")
+        return self.cleaned_data["typed"]
 
 
 def _devices(number: int) -> str:
@@ -109,7 +131,12 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         return batches.annotate(seen=Count("workflows", filter=Q(workflows__in=seen)))
 
     def get_urls(self):
-        return [self.view_path("<int:pk>/cancel/", self.cancel_view, "cancel"), *super().get_urls()]
+        return [
+            self.view_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
+            self.view_path("<int:pk>/held/approve/", self.approve_held_view, "approve_held"),
+            self.view_path("<int:pk>/held/cancel/", self.cancel_held_view, "cancel_held"),
+            *super().get_urls(),
+        ]
 
     @display(description="Workflow", ordering="kind")
     def kind_column(self, batch):
@@ -142,8 +169,11 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
             for state, tone in TONES
             if (number := overview["counts"][state])
         ]
+        held = waiting_of(batch, request.user)
+        name_devices([held], request.user)
         context = {
-            **overview, "title": definition_of(batch.kind).title, "batch": batch, "shares": shares,
+            **overview, "title": definition_of(batch.kind).title, "batch": batch, "shares": shares, "held": held,
+            **may_decide(request.user),
             "definition": definition_of(batch.kind), "is_moving": overview["counts"]["running"],
             "may_change": request.user.has_perm("commands.change_workflow"),
         }  # fmt: skip
@@ -164,3 +194,44 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         context = {"title": f"Cancel on {_devices(number)}", "form": form, "button": "Cancel", "back": address}
         context |= {"warning": "What a device has done stays done: Lost Mode stays on, for example.", "is_danger": True}
         return self.dialog(request, "console/dialog_form.html", context)
+
+    def approve_held_view(self, request, pk):
+        """Approve all that waits for a second person of a batch, as one decision."""
+        self._require(request, "commands.approve_destructive")
+        batch = self._batch(request, pk)
+        number = waiting_of(batch, request.user).number_to_approve
+        form = HeldForm(submitted(request)[0], number=number, needs_typing=number > 1)
+        context = {"title": f"Approve for {_devices(number)}", "button": "Approve", "is_danger": True, "form": form}
+        context["warning"] = (
+            "It goes out as soon as the limits let it, and cannot be undone. What is held later, beyond this number, "
+            "has to be approved then."
+        )
+        if not number:
+            context["warning"] = "Nothing of it waits for a second person any more."
+        return self._decide(request, batch, context, approve_held, "Approved for", confirmed=number)
+
+    def cancel_held_view(self, request, pk):
+        """Cancel all that is held of a batch, as one decision."""
+        self._require(request, "commands.change_command")
+        batch = self._batch(request, pk)
+        number = waiting_of(batch, request.user).device_count
+        form = HeldForm(submitted(request)[0], number=number, needs_typing=False)
+        context = {"title": f"Cancel for {_devices(number)}", "button": "Cancel it", "is_danger": True, "form": form}
+        context["warning"] = "The workflow ends on these devices. On the others it goes on: cancel it on its own page."
+        return self._decide(request, batch, context, cancel_held, "Cancelled for")
+
+    def _require(self, request, permission: str) -> None:
+        if not (self.has_view_permission(request) and request.user.has_perms([permission, "commands.view_heldaction"])):
+            raise PermissionDenied
+
+    def _decide(self, request, batch, context: dict, act, done: str, **how):
+        form, address = context["form"], self.route("change", batch.pk)
+        if request.method == "POST" and form.is_valid():
+            actor, reason = Actor.staff(request.user), form.cleaned_data["reason"]
+            try:
+                decision = act(batch, request.user, actor=actor, reason=reason, **how)
+            except EspalierError as error:
+                form.add_error(None, f"{error.detail[:1].upper()}{error.detail[1:]}.")
+            else:
+                return self.done(request, f"{done} {decision.words}.", address, reload=True)
+        return self.dialog(request, "console/dialog_form.html", {**context, "back": address})

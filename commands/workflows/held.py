@@ -14,6 +14,7 @@ from commands.governor.models import HeldAction
 from commands.governor.together import approve_together, cancel_together
 from commands.workflows.models import Workflow, WorkflowBatch
 from commands.workflows.notice import look_soon
+from devices.models import Device
 from devices.timeline import Actor
 
 State = HeldAction.State
@@ -40,6 +41,12 @@ class Waiting:
 
     batch: WorkflowBatch | None
     rows: list[HeldAction] = field(default_factory=list)
+    named: list[Device] = field(default_factory=list)  # the first of its devices, and how many others there are
+    others: int = 0
+
+    def __str__(self):
+        number = self.device_count
+        return f"{self.request_types} for {'1 device' if number == 1 else f'{number:,} devices'}"
 
     @property
     def first(self) -> HeldAction:
@@ -56,6 +63,16 @@ class Waiting:
     @property
     def device_count(self) -> int:
         return sum(row.device_count for row in self.rows)
+
+    @property
+    def number_to_approve(self) -> int:
+        """How many devices wait for a second person."""
+        return sum(row.device_count for row in self.to_approve)
+
+    @property
+    def number_with_time(self) -> int:
+        """How many devices wait for their time."""
+        return self.device_count - self.number_to_approve
 
     @property
     def to_approve(self) -> list[HeldAction]:
