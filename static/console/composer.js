@@ -5,6 +5,8 @@
   const form = () => document.getElementById("composer");
   let isDirty = false;
 
+  // Long lists of what can be chosen begin folded where there is no room.
+  const isNarrow = () => matchMedia("(max-width: 700px)").matches;
   const fieldsOf = (element) => element.querySelectorAll("input[name], select[name], textarea[name]");
 
   function says(field) {
@@ -153,6 +155,7 @@
       body.querySelectorAll(".c-group").forEach((group) => {
         group.querySelectorAll(".c-pick").forEach((pick) => { pick.hidden = !words.every((word) => pick.dataset.find.includes(word)); });
         group.hidden = ![...group.querySelectorAll(".c-pick")].some((pick) => !pick.hidden);
+        group.open = words.length > 0 || !isNarrow();
       });
       body.querySelector("[data-none]").hidden = [...body.querySelectorAll(".c-group")].some((group) => !group.hidden);
       return;
@@ -183,6 +186,7 @@
   window.addEventListener("beforeunload", (event) => { if (isDirty) event.preventDefault(); });
 
   document.addEventListener("DOMContentLoaded", () => {
+    if (isNarrow()) document.querySelectorAll("details.c-group").forEach((group) => { group.open = false; });
     const root = form();
     if (!root) return;
     root.addEventListener("submit", () => { isDirty = false; });

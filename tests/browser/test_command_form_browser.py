@@ -27,3 +27,18 @@ def test_a_lock_message_is_found_previewed_and_sent_to_a_device(stage, page, sig
     assert body == {"RequestType": "EnableLostMode", "Message": "Please call the <desk>"}
     assert command.reason == "left in a train"
     assert command.targets.get().channel_id == channel.pk
+
+
+def test_on_a_phone_the_list_of_commands_begins_folded_and_searching_unfolds_it(stage, page, sign_in):
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(stage.server_url)
+    page.goto(f"{stage.server_url}/console/commands/command/compose/")
+    restart = page.locator(".c-pick", has_text="RestartDevice")
+    expect(restart).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollHeight") < 2 * 844
+    page.fill("[data-filter-payloads]", "restartdevice")
+    expect(restart).to_be_visible()
+    page.fill("[data-filter-payloads]", "")
+    expect(restart).to_be_hidden()
+    page.locator("summary", has_text="The device").click()
+    expect(restart).to_be_visible()
