@@ -271,7 +271,7 @@ def make_rows() -> dict:
         "smart": create_group("Phones", kind="smart", rule=RULE, actor=SYSTEM).pk,
         "static": create_group("Some", actor=SYSTEM).pk, "tag": Tag.objects.create(name="red").pk,
         "secret": keep_secret(channel.device_id, "lock_pin", b"123456").pk,
-        "hidden": factories.make_secret_value(channel.device, "wifi-key").attribute_id,
+        "hidden": factories.make_secret_value(channel.device, "door-code").attribute_id,
         "locked": factories.make_locked_profile(channel, name="Locked").pk,
         "note": add_note(channel.device, "Screen broken.", actor=SYSTEM).pk,
         "workflow": start_workflow("refresh_everything", channel.device, {}, actor=SYSTEM).pk,
