@@ -23,6 +23,7 @@ from simulator.fleet import MIX, Fleet, Plan
 from simulator.http import Client, TransportError
 from simulator.keys import KeyMaker
 from simulator.push_ca import PushCA
+from simulator.roster import write_roster
 from simulator.state import new_device
 
 READY_POLL_S = 0.5
@@ -98,6 +99,8 @@ async def serve(options: argparse.Namespace) -> int:
     apns = ApnsServer(push_ca, port=options.apns_port)
     await apns.start()
     try:
+        # First who holds the devices: whoever waits for the file of APNs reads this one then.
+        write_roster(options.data_dir / "roster.json", _plan(options))
         write_apns_file(options.data_dir / "apns.json", apns, push_ca)
         say(f"APNs listens on port {apns.port}")
         if options.no_fleet or options.devices == 0:
@@ -113,29 +116,32 @@ async def _serve_fleet(options: argparse.Namespace, apns: ApnsServer, stopped: a
         say("--server is needed unless --no-fleet is given")
         return 2
     server = options.server.rstrip("/")
-    setup = _setup(options, server)
     if not await wait_until_ready(f"{server}/readyz", options.ready_timeout, stopped):
         if stopped.is_set():
             return 0
         say(f"{server}/readyz was not ready within {options.ready_timeout:g} s")
         return 1
-    plan = Plan(
-        profile_url=f"{server}/enroll/{options.profile}/profile",
-        count=options.devices,
-        data_dir=options.data_dir,
-        seed=options.seed or kept_seed(options.data_dir / "seed"),
-        concurrency=options.concurrency,
-        shared_keys=options.shared_keys,
-        setup=setup,
-        platforms=(options.platform,) if options.platform else MIX,
-        is_lively=not options.still,
-        rejoins=options.rejoin,
-    )
-    fleet = Fleet(plan, apns, say)
+    fleet = Fleet(_plan(options), apns, say)
     waiting = asyncio.create_task(_stop_when(stopped, fleet))
     await fleet.run()
     waiting.cancel()
     return 0
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    server = (options.server or "").rstrip("/")
+    return Plan(
+        profile_url=f"{server}/enroll/{options.profile}/profile",
+        count=0 if options.no_fleet else options.devices,
+        data_dir=options.data_dir,
+        seed=options.seed or kept_seed(options.data_dir / "seed"),
+        concurrency=options.concurrency,
+        shared_keys=options.shared_keys,
+        setup=_setup(options, server),
+        platforms=(options.platform,) if options.platform else MIX,
+        is_lively=not options.still,
+        rejoins=options.rejoin,
+    )
 
 
 def kept_seed(path: Path) -> str:

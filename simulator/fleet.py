@@ -58,6 +58,9 @@ class Plan:
     is_lively: bool = True
     rejoins: bool = False  # enroll again those that left
 
+    def platform_of(self, number: int) -> str:
+        return self.platforms[number % len(self.platforms)]
+
 
 @dataclass
 class Tally:
@@ -128,8 +131,8 @@ class Fleet:
     # Seats
 
     def _seat(self, number: int) -> Seat:
-        platform = self.plan.platforms[number % len(self.plan.platforms)]
-        state = self._store.load(number) or _make_state(platform, number, self.plan.seed)
+        platform = self.plan.platform_of(number)
+        state = self._store.load(number) or make_state(platform, number, self.plan.seed)
         seat = Seat(number, None)
         seat.device = PretendDevice(
             state,
@@ -288,7 +291,7 @@ class Fleet:
             self._say(f"the simulator failed: {task.exception()!r}")
 
 
-def _make_state(platform: str, number: int, seed: str) -> DeviceState:
+def make_state(platform: str, number: int, seed: str) -> DeviceState:
     """Make a device of the fleet; of those in MIX one Mac is of Intel, and one waits for its configuration."""
     place = number % len(MIX)
     state = new_device(platform, number, seed, is_intel=platform == MAC and place == INTEL_PLACE)

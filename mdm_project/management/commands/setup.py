@@ -13,7 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apns.certificates import store_push_certificate
 from devices.authorities import issuing_authority
-from devices.models import Enrollment
+from devices.models import Device, Enrollment, Event, Person
+from devices.services import assign_person, save_person
 from devices.timeline import SYSTEM
 from enrollment.services import ensure_demo_profile
 from mdm_project.errors import EspalierError
@@ -52,6 +53,7 @@ class Command(BaseCommand):
 
     def _prepare_demo(self):
         ensure_demo_profile()
+        self._hand_out(settings.DATA_DIR / "simulator" / "roster.json")
         described = settings.DATA_DIR / "simulator" / "apns.json"
         if not described.exists():
             return
@@ -61,3 +63,21 @@ class Command(BaseCommand):
             store_push_certificate(pem, name="Pretend Apple push certificate", actor=SYSTEM, force_topic_change=True)
         except EspalierError as error:
             raise CommandError(f"the pretend push certificate was refused: {error.detail}") from error
+
+    def _hand_out(self, roster: Path):
+        """Give pretend devices to people before they enroll, so that a search by person finds some; once each."""
+        if not roster.exists():
+            return
+        for row in json.loads(roster.read_text()):
+            device = Device.objects.filter(serial_number=row["serial_number"]).first()
+            device = device or Device.objects.create(serial_number=row["serial_number"])
+            if device.person is None and not Event.objects.filter(device=device, kind="person_changed").exists():
+                assign_person(device, _person(row["name"], row["email"]), actor=SYSTEM)
+
+
+def _person(name: str, email: str) -> Person:
+    person = Person.objects.filter(email=email).first()
+    if person is None:
+        person = Person(name=name, email=email)
+        save_person(person, actor=SYSTEM)
+    return person
