@@ -1,7 +1,12 @@
 """Limits of everybody and of roles: what tightens holds at once, what loosens waits a day."""
 
+import threading
+import time
+
 import pytest
 from django.contrib.auth.models import Group as Role
+from django.db import connection, connections, transaction
+from django.test import Client
 from django.utils import timezone
 
 from commands.governor import HeldAction, LimitReached, limits
@@ -11,6 +16,7 @@ from commands.meanings import Danger
 from devices.models import Event
 from devices.staff import POWERS_CHANGED, record_account
 from devices.timeline import Actor
+from tests.api.client import Caller
 from tests.commands.governed import erase, fleet, staff
 
 
@@ -98,3 +104,55 @@ def test_a_role_given_today_loosens_nothing_until_tomorrow():
     long_there = staff("long-there")
     long_there.groups.add(role)
     assert budget_of(Danger.ERASE, Actor.staff(long_there)).left == 494
+
+
+@pytest.mark.django_db
+def test_a_limit_that_somebody_has_just_removed_is_told_so():
+    role, _person = of_role()
+    actor = Actor.staff(staff())
+    limit, _pending = limits.add_limit("erase", role, {"per_person": 2}, actor=actor, reason="a site")
+    GovernorLimit.objects.filter(pk=limit.pk).delete()
+    with pytest.raises(limits.LimitGone):
+        limits.remove_limit(limit, actor=actor, reason="over")
+    with pytest.raises(limits.LimitGone):
+        limits.change_limit(limit, {"per_person": 1}, actor=actor, reason="careful")
+
+
+def _wait_for_a_lock() -> None:
+    """Return once another connection waits for a row that this one has locked."""
+    with connection.cursor() as cursor:
+        for _ in range(1000):
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("where", ["api", "console"])
+def test_of_two_removals_at_the_same_moment_the_second_is_answered_cleanly(where):
+    role, _person = of_role()
+    user = staff()
+    limit, _pending = limits.add_limit("erase", role, {"per_person": 2}, actor=Actor.staff(user), reason="a site")
+    caller, client, answers = Caller(user=user), Client(), []
+    client.force_login(user)
+
+    def remove() -> None:
+        if where == "api":
+            answer = caller.client.delete(f"/api/v1/governor/limits/{limit.pk}/", {"reason": "over"}, format="json")
+            answers.append((answer.status_code, answer.json()["code"]))
+        else:
+            address = f"/console/commands/heldaction/limit/{limit.pk}/remove/"
+            answer = client.post(address, {"reason": "over"}, follow=True)
+            answers.append((answer.status_code, "has just removed this limit" in answer.content.decode()))
+        connections.close_all()
+
+    second = threading.Thread(target=remove)
+    with transaction.atomic():
+        GovernorLimit.objects.select_for_update().get(pk=limit.pk)
+        second.start()
+        _wait_for_a_lock()
+        limit.delete()
+    second.join()
+    assert answers == [(404, "limit_gone") if where == "api" else (200, True)]

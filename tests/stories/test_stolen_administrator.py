@@ -207,6 +207,30 @@ def test_more_accounts_end_at_the_limit_of_all_and_a_new_one_approves_nothing(se
     assert lost() + 6 == OF_ALL
 
 
+def test_one_decision_about_a_batch_is_no_way_round_the_second_person(server, thief, ids):
+    body = {"kind": "offboard", "parameters": {"how": "erase"}, "reason": "x", "targets": {"device_ids": ids[:40]}}
+    status, text = thief.api("POST", "workflows/bulk/", {**body, "confirm": 40})
+    assert status == 201, text
+    batch = json.loads(text)["id"]
+    while advance_due():
+        pass
+    held = HeldAction.objects.filter(state=HeldAction.State.NEEDS_APPROVAL, workflow__batch=batch)
+    assert held.count() == OF_ONE
+    thief.tokens.append(create_token(thief.user, "another")[1])
+    second = Thief(server.url, factories.make_staff(username="second", is_superuser=True))
+    for number in (None, 1, OF_ONE, 40):
+        for each, token in ((thief, thief.tokens[0]), (thief, thief.tokens[1]), (second, second.tokens[0])):
+            address = f"workflows/batches/{batch}/held/approve/"
+            assert each.api("POST", address, {"confirm": number}, token=token)[0] in (400, 403)
+            each.page(f"/console/commands/workflowbatch/{batch}/held/approve/", typed=number or "", reason="x")
+    assert held.count() == OF_ONE
+    assert lost() == 0
+
+    colleague = Thief(server.url, old_account("colleague"))
+    assert colleague.api("POST", f"workflows/batches/{batch}/held/approve/", {"confirm": OF_ONE})[0] == 200
+    assert lost() == OF_ONE
+
+
 def test_limits_roles_and_the_switch_help_a_thief_only_tomorrow(thief, ids):
     limit = GovernorLimit.objects.get(danger="erase")
     more = {"per_person": 1000, "in_all": 1000, "delay_minutes": 0}
