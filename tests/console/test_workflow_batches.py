@@ -7,11 +7,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from commands.governor.models import GovernorLimit, HeldAction
 from commands.workflows.batches import start_batch
+from commands.workflows.engine import advance_due
 from commands.workflows.models import Workflow, WorkflowBatch
 from devices.groups import add_members, create_group
 from devices.models import AccessLimit, Device
-from devices.timeline import SYSTEM
+from devices.timeline import SYSTEM, Actor
+from mdm_project.models import User
+from tests.commands.test_workflow_batches import enrolled_phones
 from tests.console.pages import text_of
 from tests.factories import make_channel, make_device, make_staff
 
@@ -108,3 +112,97 @@ def test_a_limited_person_sees_how_many_of_their_devices_it_is_on(console, phone
     text = text_of(console.get(reverse("admin:commands_workflowbatch_change", args=[batch.pk])))
     assert "1 running" in text
     assert "Phone 1" not in text
+
+
+@pytest.fixture
+def fleet():
+    return list(enrolled_phones(3).order_by("id"))
+
+
+def held_batch(phones, user):
+    GovernorLimit.objects.filter(danger="erase").update(second_person_above=1)
+    batch = start_batch(
+        "offboard", Device.objects.filter(pk__in=[it.pk for it in phones]), {"how": "erase"},
+        actor=Actor.staff(user), reason="sold", confirmed=len(phones),
+    )  # fmt: skip
+    while advance_due():
+        pass
+    return batch
+
+
+def page_of(batch, action: str = "change") -> str:
+    return reverse(f"admin:commands_workflowbatch_{action}", args=[batch.pk])
+
+
+def test_what_is_held_of_it_is_one_line_on_its_page_and_under_safety(console, fleet):
+    batch = held_batch(fleet, make_staff(username="h.lee", is_superuser=True))
+    for address in (page_of(batch), reverse("admin:commands_heldaction_changelist")):
+        text = text_of(console.get(address))
+        assert text.count("asked by h.lee") == 1, address
+        assert "EraseDevice</strong> for 3 devices" in text and "Offboard on 3 devices: sold" in text
+        assert "A second person has to approve 3" in text
+        assert "Approve 3…" in text and "Cancel 3…" in text
+        assert all(phone.name in text for phone in fleet)
+    assert (
+        text_of(console.get(reverse("admin:index"))).count("EraseDevice for 3 devices waits for a second person") == 1
+    )
+
+
+def test_the_number_is_typed_before_all_of_it_is_approved(console, fleet):
+    batch = held_batch(fleet, make_staff(username="h.lee", is_superuser=True))
+    address = page_of(batch, "approve_held")
+    text = text_of(console.get(address))
+    assert "Approve for 3 devices" in text and "Type 3 to confirm" in text
+    assert "This must be 3, exactly" in text_of(console.post(address, {"typed": "2"}))
+    assert set(HeldAction.objects.values_list("state", flat=True)) == {"needs_approval"}
+    answer = console.post(address, {"typed": "3", "reason": "asked by phone"}, follow=True)
+    assert "Approved for 3 devices." in text_of(answer)
+    assert "3 go out" in text_of(answer) and "Approve 3" not in text_of(answer)
+    assert set(HeldAction.objects.values_list("state", flat=True)) == {"delayed"}
+    assert "Nothing of it waits for a second person" in text_of(console.get(address))
+    assert "Nothing of this waits for a second person any more." in text_of(console.post(address, {"reason": ""}))
+
+
+def test_who_asked_sees_no_button_to_approve_and_is_refused(console, fleet):
+    batch = held_batch(fleet, User.objects.get(pk=console.session["_auth_user_id"]))
+    text = text_of(console.get(page_of(batch)))
+    assert "You asked for it: somebody else has to approve." in text and "Approve 3" not in text
+    text = text_of(console.post(page_of(batch, "approve_held"), {"typed": "3"}))
+    assert "A second person has to approve this, not the one who asked." in text
+    assert "Cancelled for 3 devices." in text_of(console.post(page_of(batch, "cancel_held"), {}, follow=True))
+    assert set(HeldAction.objects.values_list("state", flat=True)) == {"cancelled"}
+
+
+def test_a_limited_person_cancels_what_is_held_for_their_device_and_reads_how_many_wait_on(console, fleet):
+    batch = held_batch(fleet, make_staff(username="h.lee", is_superuser=True))
+    group = create_group("Lyon", actor=SYSTEM)
+    add_members(group, [fleet[0].pk], actor=SYSTEM)
+    rights = (
+        "commands.view_workflow", "devices.view_device", "commands.view_heldaction", "commands.change_command",
+        "commands.approve_destructive",
+    )  # fmt: skip
+    person = make_staff(*rights)
+    AccessLimit.objects.create(user=person).groups.add(group)
+    console.force_login(type(person).objects.get(pk=person.pk))
+    text = text_of(console.get(page_of(batch)))
+    assert "Cancel 1…" in text and "You may not approve." in text and fleet[1].name not in text
+    assert console.get(page_of(batch, "approve_held")).status_code == 403
+    answer = text_of(console.post(page_of(batch, "cancel_held"), {"reason": "ours"}, follow=True))
+    assert "Cancelled for 1 device. 2 other devices wait on: you may not see them." in answer
+    assert HeldAction.objects.filter(state="needs_approval").count() == 2
+
+
+def test_the_statements_under_safety_do_not_grow_with_what_is_held_of_a_batch(console):
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            console.get(reverse("admin:commands_heldaction_changelist"))
+        return len(queries)
+
+    user = make_staff(username="h.lee", is_superuser=True)
+    GovernorLimit.objects.filter(danger="erase").update(per_person=50, in_all=50)
+    fleet = list(enrolled_phones(9).order_by("id"))
+    held_batch(fleet[:2], user)
+    few = statements()
+    held_batch(fleet[2:], user)
+    assert HeldAction.objects.count() == 9
+    assert statements() == few
