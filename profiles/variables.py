@@ -65,6 +65,12 @@ def known_names() -> frozenset[str]:
     return frozenset(BUILT_IN) | {variable_name(name) for name in attributes}
 
 
+def secret_names() -> frozenset[str]:
+    """Return the names of the variables whose values are secret."""
+    attributes = CustomAttribute.objects.filter(is_secret=True).order_by("id").values_list("name", flat=True)
+    return frozenset(variable_name(name) for name in attributes)
+
+
 def uses(content) -> list[Use]:
     """Return every word after a dollar that is not escaped, known or not, with its key path."""
     return [

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 NO_DEVICES = Scope((), ())
+SHOWN_BY_DEVICES = frozenset({"PayloadDisplayName", "PayloadDescription", "PayloadOrganization", "ConsentText"})
 
 
 def lint(content: dict, profile: Profile | None = None, scope: Scope | None = None) -> list[Finding]:
@@ -54,6 +55,7 @@ def lint(content: dict, profile: Profile | None = None, scope: Scope | None = No
     check_fleet(document, scope, report)
     check_overlaps(document, scope, report)
     check_users(document, report)
+    _check_shown(document, report)
     _check_values(document, known, scope, report)
     return report.sorted()
 
@@ -61,6 +63,16 @@ def lint(content: dict, profile: Profile | None = None, scope: Scope | None = No
 def apply_fix(content: dict, fix: Fix) -> dict:
     """Return the content (JSON form) with a fix applied; raises BadRequest where it no longer fits."""
     return plist.to_json(fixed(plist.from_json(content), fix))
+
+
+def _check_shown(document: Document, report: Report) -> None:
+    """Report secret variables in texts that a device shows, and tells the server in its list of profiles."""
+    found = [use for use in variables.uses(document.values) if SHOWN_BY_DEVICES.intersection(use.path)]
+    secret = variables.secret_names() if found else ()
+    for use in found:
+        if use.name in secret:
+            message = f"${use.name} is secret, and the device shows this text and reports it in clear."
+            report.add(Level.ERROR, "secret_shown", use.path, message)
 
 
 def _check_values(document: Document, known: frozenset[str], scope: Scope, report: Report) -> None:

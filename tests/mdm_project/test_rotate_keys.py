@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from devices.escrow import keep_secret, open_secret
 from devices.models import EscrowedSecret
+from devices.secret_attributes import text_of
 from mdm_project.crypto import CannotDecrypt, is_current
 from mdm_project.key_rotation import encrypted_columns
 from profiles.models import Profile
@@ -37,11 +38,14 @@ def test_after_it_the_old_key_can_be_taken_out(settings):
     secret = keep_secret(factories.make_device("macos"), "lock_pin", b"123456")
     queued = factories.make_queued()
     profile = factories.make_profile()
+    value = factories.make_secret_value(secret.device, "wifi-key", "correct horse")
     old, new = settings.ENCRYPTION_KEYS[0], secrets.token_hex(32)
     settings.ENCRYPTION_KEYS = [new, old]
     words = run()
     assert "devices.EscrowedSecret.value_encrypted: 1 of 1 wrapped anew" in words
     settings.ENCRYPTION_KEYS = [new]
+    value.refresh_from_db()
+    assert text_of(value) == "correct horse"
     secret.refresh_from_db()
     queued.command.refresh_from_db()
     assert open_secret(secret) == b"123456"

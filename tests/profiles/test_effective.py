@@ -13,7 +13,7 @@ from profiles.effective import effective_configuration
 from profiles.merging import Outcome, State
 from profiles.models import ItemStatus
 from profiles.versions import publish
-from tests.factories import make_channel, make_device
+from tests.factories import make_channel, make_device, make_secret_value
 from tests.profiles.assigned import assign, make_group, publish_text
 from tests.profiles.assigned import make_profile as make_text
 
@@ -107,6 +107,18 @@ def test_values_are_those_of_the_device_and_secrets_are_hidden():
     (shown,) = effective_configuration(phone.device, show_secrets=True)
     values = [{setting.key: setting.value for setting in each.settings} for each in (hidden, shown)]
     assert values == [{"SSID_STR": "net-A-7", "Password": "[redacted]"}, {"SSID_STR": "net-A-7", "Password": "hush"}]
+
+
+def test_the_value_of_a_secret_attribute_is_hidden_under_any_key_and_from_everybody():
+    phone = make_channel()
+    make_secret_value(phone.device, "wifi-key", "correct horse")
+    wifi = {"PayloadType": "com.apple.wifi.managed", "SSID_STR": "net-$WIFI_KEY", "Password": "$WIFI_KEY"}
+    give(phone, publish_new("Wi-Fi", wifi))
+
+    for show_secrets in (False, True):
+        (own,) = effective_configuration(phone.device, show_secrets=show_secrets)
+        values = {setting.key: setting.value for setting in own.settings}
+        assert values == {"SSID_STR": "net-[redacted]", "Password": "[redacted]"}
 
 
 def test_the_number_of_statements_does_not_depend_on_how_many_profiles_there_are():

@@ -394,6 +394,16 @@ def test_devices_without_the_value_of_a_variable_are_counted():
     assert (found.devices.count, found.devices.first) == (1, ((bare.device_id, bare.device.name),))
 
 
+def test_a_secret_variable_in_a_text_that_devices_show_is_an_error():
+    factories.make_secret_value(factories.make_device(), "wifi-key")
+    texts = {"PayloadDescription": "$WIFI_KEY for $SERIAL_NUMBER", "Password": "$WIFI_KEY"}
+    findings = lint(content(WIFI | texts))
+
+    found = one(findings, "secret_shown")
+    assert (found.level, found.key_path) == ("error", "PayloadContent.0.PayloadDescription")
+    assert "$WIFI_KEY is secret" in found.message
+
+
 def test_the_number_of_statements_is_the_same_for_any_number_of_devices():
     draft = content(WIFI | {"SSID_STR": "$ASSET_TAG"}, {"PayloadType": RESTRICTIONS, "allowCamera": False})
     profile = factories.make_profile()

@@ -90,3 +90,13 @@ def test_values_of_many_channels_take_two_statements(django_assert_num_queries):
     assert values[user_channel.pk]["USER_NAME"] == "Anna Gardener"
     assert "BUILDING_A" not in values[channels[1].pk]
     assert values[bare.pk] == {"DEVICE_NAME": "Bell"}
+
+
+def test_the_value_of_a_secret_attribute_is_for_devices_only():
+    channel = factories.make_channel()
+    value = factories.make_secret_value(channel.device, "wifi-key", "correct horse")
+
+    assert values_for([channel], ["WIFI_KEY"]) == {channel.pk: {"WIFI_KEY": "correct horse"}}
+    assert values_for([channel], ["WIFI_KEY"], for_people=True) == {channel.pk: {"WIFI_KEY": "[redacted]"}}
+    AttributeValue.objects.filter(pk=value.pk).update(value_encrypted=b"damaged")
+    assert values_for([channel], ["WIFI_KEY"]) == {channel.pk: {}}, "as if there were none: nothing wrong is sent"
