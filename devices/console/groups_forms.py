@@ -78,7 +78,7 @@ class TagForm(forms.Form):
 
 
 def _secret_switch(label: str, more: str) -> forms.BooleanField:
-    about = f"{more} They are encrypted and hidden, and no rule can use them. This cannot be taken back."
+    about = f"They are encrypted and hidden, and no rule can use them. This cannot be taken back. {more}"
     return forms.BooleanField(required=False, label=label, help_text=about, widget=UnfoldBooleanWidget())
 
 
@@ -98,7 +98,7 @@ class AttributeForm(forms.Form):
     kind = forms.ChoiceField(
         choices=CustomAttribute.Kind.choices, help_text="It never changes.", widget=UnfoldAdminSelectWidget()
     )
-    is_secret = _secret_switch("Its values are secret", "Such as a password that profiles use.")
+    is_secret = _secret_switch("Its values are secret", "Choose it for passwords that profiles use.")
 
 
 class LabelForm(forms.Form):
@@ -107,7 +107,7 @@ class LabelForm(forms.Form):
     label = forms.CharField(max_length=MAX_LABEL, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
     is_secret = _secret_switch(
         "Make its values secret",
-        "What the timeline says of values until now stays there, so set new ones afterwards.",
+        "The timeline keeps what it says of earlier values, so set new ones afterwards.",
     )
 
     def __init__(self, *args, attribute: CustomAttribute, **kwargs):
