@@ -65,12 +65,10 @@ class AssignmentForm(forms.Form):
         super().__init__(*args, initial=_initial(assignment), **kwargs)
         self.assignment = assignment
         groups = Group.objects.visible_to(user).order_by("name", "id")
-        if assignment is not None:
-            # Groups that somebody may not see stay, and are no choice.
-            groups = groups | Group.objects.filter(pk__in=[*self.initial["include"], *self.initial["exclude"]])
-        groups = groups.distinct()
         self.fields["include"].queryset = self.fields["exclude"].queryset = groups
         self.groups = groups.with_member_count(user).annotate(number=F("member_count"))
+        self.unseen = _unseen(assignment, groups)
+        self.fields["include"].required = not self.unseen["include"]
         numbers = list(profile.versions.order_by("-number").values_list("number", flat=True))
         newest = f"always the newest (now {numbers[0]})" if numbers else "always the newest (none is published yet)"
         self.fields["version"].choices = [("", newest), *((str(each), f"pinned: {each}") for each in numbers)]
@@ -78,16 +76,14 @@ class AssignmentForm(forms.Form):
             del self.fields["is_enabled"]
 
     def rows(self) -> list[dict]:
-        """Return the groups with what is chosen of each."""
+        """Return the groups with what is chosen of each, those first of which something is."""
         chosen = {name: {str(value) for value in self[name].value() or []} for name in ("include", "exclude")}
-        return [
-            {
-                "group": group,
-                "include": str(group.pk) in chosen["include"],
-                "exclude": str(group.pk) in chosen["exclude"],
-            }
-            for group in self.groups
-        ]
+        rows = [{"group": group} | {name: str(group.pk) in chosen[name] for name in chosen} for group in self.groups]
+        return sorted(rows, key=lambda row: not (row["include"] or row["exclude"]))
+
+    def unseen_number(self) -> int:
+        """Return how many groups of the assignment the person may not see."""
+        return len({*self.unseen["include"], *self.unseen["exclude"]})
 
     def plain(self) -> list:
         """Return the fields besides the groups."""
@@ -116,7 +112,7 @@ class AssignmentForm(forms.Form):
         """Return everything as JSON takes it."""
         values = dict(self.cleaned_data)
         for name in ("include", "exclude"):
-            values[name] = sorted(group.pk for group in values[name])
+            values[name] = sorted({*(group.pk for group in values[name]), *self.unseen[name]})
         return values
 
     def changed_values(self) -> dict:
@@ -126,6 +122,17 @@ class AssignmentForm(forms.Form):
             "stages": list(self.assignment.stages),
         }
         return {name: value for name, value in self.values().items() if value != before[name]}
+
+
+def _unseen(assignment: Assignment | None, groups) -> dict[str, list[int]]:
+    """Return the ids of the groups of an assignment that the person may not see: they are not named, and stay."""
+    if assignment is None:
+        return {"include": [], "exclude": []}
+    seen = set(groups.values_list("pk", flat=True))
+    return {
+        name: [group.pk for group in getattr(assignment, name).all() if group.pk not in seen]
+        for name in ("include", "exclude")
+    }
 
 
 def _initial(assignment: Assignment | None) -> dict:

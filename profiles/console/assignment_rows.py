@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Q
 
+from devices.models import Group
 from mdm_project.status import Status
 from profiles.models import Assignment, Profile
 
@@ -63,8 +65,28 @@ class Counts:
 
 @dataclass(frozen=True)
 class AssignmentRow:
+    """An assignment as one person may see it; ``seen`` are the ids of the groups that may be named to them."""
+
     assignment: Assignment
     counts: Counts
+    seen: frozenset[int]
+
+    @property
+    def included(self) -> str:
+        return self._named(self.assignment.include.all())
+
+    @property
+    def excluded(self) -> str:
+        return self._named(self.assignment.exclude.all())
+
+    def _named(self, groups) -> str:
+        names = [group.name for group in groups if group.pk in self.seen]
+        more = len(groups) - len(names)
+        words = ", ".join(names)
+        if not more:
+            return words
+        unseen = f"{more} group{'s' if more > 1 else ''} that you may not see"
+        return f"{words} and {unseen}" if words else unseen
 
     @property
     def status(self) -> Status | None:
@@ -89,11 +111,17 @@ class AssignmentRow:
 
 
 def rows_of(profile: Profile, user) -> list[AssignmentRow]:
-    """Return the assignments of a profile that somebody may see, the one that decides first; four statements."""
+    """Return the assignments of a profile that somebody may see, the one that decides first; five statements."""
     joined = ("version", "rollout_version", "previous_version")
     visible = profile.assignments.visible_to(user).select_related(*joined).prefetch_related("include", "exclude")
     assignments = list(visible.order_by("-priority", "id"))
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, [[assignment.pk for assignment in assignments]])
         counts = {row[0]: Counts(*row[1:]) for row in cursor}
-    return [AssignmentRow(each, counts.get(each.pk, Counts())) for each in assignments]
+    seen = frozenset(_groups_of(profile, user).values_list("pk", flat=True))
+    return [AssignmentRow(each, counts.get(each.pk, Counts()), seen) for each in assignments]
+
+
+def _groups_of(profile: Profile, user):
+    named = Q(included_in__profile=profile) | Q(excluded_from__profile=profile)
+    return Group.objects.reached_by(user).filter(named).order_by().distinct()

@@ -18,6 +18,7 @@ from tests.console.pages import page_of, statements, text_of
 from tests.console.test_profiles import save
 from tests.factories import make_channel
 from tests.profiles.assigned import assign, edit, fill, make_channels, make_group, make_profile
+from tests.test_limits import make_limited
 
 State = ItemStatus.State
 
@@ -112,6 +113,43 @@ def test_only_what_was_changed_of_an_assignment_is_planned(console, profile):
     console.post(where)
     assignment.refresh_from_db()
     assert assignment.priority == 3
+
+
+def test_groups_that_are_chosen_come_first_in_the_form_and_each_can_be_found_by_name_and_kind(console, profile):
+    first, chosen = make_group(name="Aachen"), make_group(name="Zürich")
+    assignment = assign(profile, chosen)
+    page = text_of(console.get(address("assignment", profile.pk, assignment.pk)))
+    assert re.findall(r'data-name="(.*?)" data-kind="(.*?)"', page) == [
+        ("Zürich", "chosen by hand"),
+        ("Aachen", "chosen by hand"),
+    ]
+    # Without a script there is no search, and no row is hidden.
+    assert re.search(r'<div class="[^"]*e-choose-tools" hidden>', page) and not re.search("<tr[^>]* hidden", page)
+    refused = text_of(console.post(address("assign", profile.pk), FORM | {"exclude": [chosen.pk]}))
+    assert refused.index("Zürich never gets it") < refused.index("Aachen never gets it")
+    assert first.pk
+
+
+def test_a_limited_person_sees_the_groups_within_reach_only_and_the_others_stay(client, profile):
+    (one,) = make_channels(1)
+    lyon, secret, mixed = make_group(one, name="Lyon"), make_group(name="Hush"), make_group(one, name="Sales")
+    assignment = assign(profile, lyon, exclude=[secret])
+    client.force_login(make_limited("administrator", lyon))
+    for page in (address("assignments", profile.pk), address("assignment", profile.pk, assignment.pk)):
+        shown = text_of(client.get(page))
+        assert "Lyon" in shown and "Hush" not in shown and "not" in shown
+    assert "except 1 group that you may not see" in words(text_of(client.get(address("assignments", profile.pk))))
+    form = client.get(address("assignment", profile.pk, assignment.pk))
+    assert "One more group of this assignment is not yours to see." in text_of(form)
+    assert "Sales" in text_of(form) and mixed.pk
+
+    body = FORM | {"include": [lyon.pk], "is_enabled": "on"}
+    where = address("assignment", profile.pk, assignment.pk)
+    assert "Nothing was changed." in text_of(client.post(where, body, follow=True))
+    assert "is not one of the available choices" in text_of(client.post(where, body | {"exclude": [secret.pk]}))
+    client.post(plan_of(client.post(where, body | {"priority": "2"})))
+    assignment.refresh_from_db()
+    assert (assignment.priority, list(assignment.exclude.all())) == (2, [secret])
 
 
 def test_an_assignment_is_ended_through_a_plan_that_says_who_loses_it(console, profile):
