@@ -69,7 +69,8 @@
     find.addEventListener("input", filter);
     // Enter here would send the form.
     find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-    box.addEventListener("change", draw);
+    // Leaving the search is a change, too; to draw then would take the chip away that is being pressed.
+    box.addEventListener("change", (event) => { if (event.target !== find) draw(); });
     box.querySelector(".e-choose-tools").hidden = false;
     find.hidden = rows.length < NO_SEARCH_BELOW;
     draw();
