@@ -89,7 +89,8 @@ def end_workflow(workflow: Workflow, *, actor: Actor, reason: str = "") -> None:
         locked.end_wished_at = locked.due_at = timezone.now()
         locked.save(update_fields=["end_wished_at", "due_at"])
         WorkflowStep.objects.filter(workflow=locked, finished_at=None).update(begins_at=None)
-        words = f"{definition.title}: {definition.end_title.lower()}" + (f": {reason}" if reason else "")
+        wish = definition.end_title[:1].lower() + definition.end_title[1:]
+        words = f"{definition.title}, {wish}" + (f": {reason}" if reason else "")
         record_event("workflow_end_wished", words, device=workflow.device_id, actor=actor.name, workflow_id=workflow.pk)
         look_soon()
 
