@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from commands.governor.switch import stop
 from commands.models import Command, QueuedCommand
 from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
@@ -339,3 +340,12 @@ def test_a_device_that_is_looked_for_says_so_and_the_same_button_ends_it(helpdes
     assert "Lost Mode is being ended" in titles(context)
     task = next(task for task in context["tasks"] if task.name == "lost_device")
     assert (task.title, task.refusal) == ("Found", "Lost Mode is being ended.")
+
+
+def test_that_destructive_commands_are_stopped_is_said_without_the_icon_of_the_device(helpdesk):
+    device = make().device
+    icon = show(helpdesk, device)["icon"]
+    stop(actor=SYSTEM, reason="an odd erase")
+    header = text_of(helpdesk.get(page_of(device))).split("Destructive commands are stopped")[0]
+    assert header != text_of(helpdesk.get(page_of(device)))
+    assert icon not in header.rsplit("e-environment", 1)[1]
