@@ -1,4 +1,4 @@
-"""Who gets a profile: making, changing and ending assignments, and taking a profile away from everybody.
+"""Who gets a profile: making, changing and ending assignments, taking a profile away from everybody, and back.
 
 Each of them records an event and posts `desired_changed`; what that means for devices is computed in profiles.desired.
 """
@@ -11,7 +11,7 @@ from django.utils import timezone
 from devices import outbox
 from devices.models import Group
 from devices.timeline import Actor, record_event
-from mdm_project.errors import BadRequest
+from mdm_project.errors import BadRequest, Conflict
 from profiles.desired import recompute_desired
 from profiles.models import Assignment, Profile, ProfileVersion
 from profiles.reach import require_assignment_within, require_included_within, require_profile_within
@@ -92,6 +92,18 @@ def withdraw_profile(profile: Profile, *, actor: Actor) -> None:
     require_profile_within(profile, actor)
     Profile.objects.filter(pk=profile.pk).update(is_archived=True, updated_at=timezone.now())
     record_event("profile_withdrawn", f"{profile.name} withdrawn", actor=actor.name, profile_id=profile.pk)
+    outbox.post("desired_changed", {"profile_ids": [profile.pk]})
+
+
+@transaction.atomic
+def take_back_profile(profile: Profile, *, actor: Actor) -> None:
+    """Take a profile out of the archive; the assignments that it still has mean something again. Raises Conflict."""
+    require_profile_within(profile, actor)
+    profile = Profile.objects.select_for_update().get(pk=profile.pk)
+    if not profile.is_archived:
+        raise Conflict("the profile is not archived")
+    Profile.objects.filter(pk=profile.pk).update(is_archived=False, updated_at=timezone.now())
+    record_event("profile_taken_back", f"{profile.name} taken back", actor=actor.name, profile_id=profile.pk)
     outbox.post("desired_changed", {"profile_ids": [profile.pk]})
 
 

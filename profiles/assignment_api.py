@@ -37,7 +37,9 @@ NEEDED = {
     "group_rule": "devices.change_group",
     "group_members": "devices.change_group",
     "remove_profile": "profiles.change_profile",
+    "take_back_profile": "profiles.change_profile",
 }
+OF_PROFILES = ("publish", "roll_back", "create_assignment", "remove_profile", "take_back_profile")
 
 
 # JSON
@@ -320,7 +322,7 @@ class ProfilePlan(PlanList):
     def post(self, request, pk):
         profile = get_object_or_404(Profile.objects.visible_to(request.user).only("id"), pk=pk)
         change = {"kind": "publish"} | _change(request)
-        if change["kind"] in ("publish", "roll_back", "create_assignment", "remove_profile"):
+        if change["kind"] in OF_PROFILES:
             change["profile"] = profile.pk
         elif not profile.assignments.filter(pk=_id_in(change, "assignment")).exists():
             raise serializers.ValidationError({"assignment": "is not an assignment of this profile"})

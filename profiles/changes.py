@@ -130,6 +130,12 @@ def _remove_profile(change: dict, actor: Actor) -> set[int]:
     return {profile.pk}
 
 
+def _take_back_profile(change: dict, actor: Actor) -> set[int]:
+    profile = _find(Profile, change["profile"], "profile")
+    assigning.take_back_profile(profile, actor=actor)
+    return {profile.pk}
+
+
 _KINDS: dict[str, tuple[frozenset, frozenset, Callable[[dict, Actor], set[int]]]] = {
     "publish": (frozenset({"profile"}), frozenset({"note", "revision"}), _publish),
     "roll_back": (frozenset({"profile", "number"}), frozenset({"note"}), _roll_back),
@@ -140,6 +146,7 @@ _KINDS: dict[str, tuple[frozenset, frozenset, Callable[[dict, Actor], set[int]]]
     "group_rule": (frozenset({"group", "rule"}), frozenset(), _group_rule),
     "group_members": (frozenset({"group", "device_ids"}), frozenset(), _group_members),
     "remove_profile": (frozenset({"profile"}), frozenset(), _remove_profile),
+    "take_back_profile": (frozenset({"profile"}), frozenset(), _take_back_profile),
 }
 
 

@@ -15,6 +15,7 @@ A change is a dictionary of JSON with ``kind``:
     group_rule          group, rule
     group_members       group, device_ids
     remove_profile      profile
+    take_back_profile   profile (that is archived)
 """
 
 import json

@@ -37,6 +37,7 @@ def test_a_profile_that_is_in_force_elsewhere_is_not_changed_or_published(lyon):
     assert caller.post(f"profiles/{profile.pk}/versions/", {}).status_code == 403
     assert caller.client.delete(f"/api/v1/assignments/{assignment.pk}/").status_code == 404
     assert caller.post("plans/", {"kind": "remove_profile", "profile": profile.pk}).status_code == 403
+    assert caller.post("plans/", {"kind": "take_back_profile", "profile": profile.pk}).status_code == 403
     assert caller.post("plans/", {"kind": "delete_assignment", "assignment": assignment.pk}).status_code == 403
 
 

@@ -28,6 +28,7 @@ TITLES = {
     "group_rule": "Change the rule of a group",
     "group_members": "Change the members of a group",
     "remove_profile": "Take “{profile}” away from all devices",
+    "take_back_profile": "Take back “{profile}”",
 }
 STEPS = {
     "advance": "Go on with the rollout of “{profile}”",
@@ -134,6 +135,8 @@ def findings_of(change: dict, profile: Profile | None) -> list[Finding]:
         found = lint(profile.draft, profile)
     elif change["kind"] == "roll_back":
         found = lint(version_of(profile, change["number"]).content, profile)
+    elif change["kind"] == "take_back_profile" and (version := latest_version(profile)) is not None:
+        found = lint(version.content, profile)
     elif change["kind"] in ("create_assignment", "change_assignment"):
         found = _findings_of_assignment(change, profile)
     else:

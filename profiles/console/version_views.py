@@ -167,21 +167,36 @@ class VersionPages:
         )
 
     def archive_view(self, request, pk):
-        """Ask (GET), and put a profile away or take it back (POST)."""
+        """Ask (GET), and put a profile away or take it back (POST); where it is assigned, through a plan."""
         require(request.user, "profiles.change_profile")
         profile = find_profile(request.user, pk)
         address, is_archived = self.route("change", profile.pk), not profile.is_archived
+        number = profile.assignments.filter(is_enabled=True).count()
+        is_planned = bool(number) and request.user.has_perm(VIEW_DEVICE)
         verb = "Archive" if is_archived else "Take back"
-        context = {"title": f"{verb} {profile.name}?", "back": address, "button": verb}
-        context["warning"] = "It leaves the list and can be taken back at any time." if is_archived else ""
+        context = {"title": f"{verb} {profile.name}?", "back": address}
+        context |= {"button": "Show the plan" if is_planned else verb, "warning": _warning(is_archived, number)}
         if request.method == "POST":
             actor = Actor.staff(request.user)
             try:
+                if is_planned:
+                    kind = "remove_profile" if is_archived else "take_back_profile"
+                    return self.show_plan(request, {"kind": kind, "profile": profile.pk})
                 change_profile(profile, profile.draft_revision, actor, is_archived=is_archived)
                 return self.done(request, "Archived." if is_archived else "Taken back.", address, reload=True)
             except EspalierError as error:
                 context["warning"] = error.detail
         return self.dialog(request, "console/dialog_form.html", context)
+
+
+def _warning(is_archived: bool, number: int) -> str:
+    """Return what archiving a profile, or taking it back, means with so many assignments in force."""
+    times = f"{number} assignment{'s' if number > 1 else ''}"
+    if not is_archived:
+        return f"It still has {times} in force, so devices get it again." if number else ""
+    if number:
+        return f"It has {times} in force. Archiving it takes it away from all devices that have it by assignment."
+    return "It leaves the list and can be taken back at any time."
 
 
 def _chosen(profile: Profile, text: str):

@@ -5,10 +5,12 @@ from playwright.sync_api import expect
 from commands.reconcile import reconcile
 from commands.results import drain_reports
 from devices import outbox
-from devices.models import Device
-from profiles.models import Profile
+from devices.models import Device, Group
+from profiles.models import Plan, Profile
 from tests.factories import make_profile as make_wifi
 from tests.profiles.assigned import make_group, make_profile
+
+RULE = {"fact": "platform", "is": "is", "value": "macos"}
 
 
 def work() -> None:
@@ -56,6 +58,41 @@ def test_a_published_profile_is_assigned_through_its_plan_and_watched_until_it_i
     expect(page.locator(".e-effective")).to_contain_text("LoginwindowText")
     page.goto(f"{stage.server_url}/console/profiles/profile/{profile.pk}/assignments/")
     expect(page.locator("[id^=progress-]")).to_contain_text("1 of 1 verified")
+
+
+def test_one_group_of_hundreds_is_found_by_typing_and_what_is_chosen_stays_in_sight(stage, page, sign_in):
+    profile = make_profile(name="Welcome")
+    Group.objects.bulk_create(Group(name=f"Branch {number:03}") for number in range(300))
+    Group.objects.bulk_create([Group(name="Genève"), Group(name="Old Macs", kind="smart", rule=RULE)])
+    sign_in(stage.server_url)
+    page.goto(f"{stage.server_url}/console/profiles/profile/{profile.pk}/assignments/add/")
+    count, shown = page.locator("#group-count"), page.locator("#group-rows tr:visible")
+    expect(count).to_have_text("302 groups; none gets it.")
+
+    find = page.get_by_label("Find a group by name or kind")
+    find.fill("geneve")
+    expect(shown).to_have_count(1)
+    # By keyboard alone: Enter does not send the form, Tab leads to what was found.
+    find.press("Enter")
+    find.press("Tab")
+    page.keyboard.press("Space")
+    find.fill("rule")
+    expect(shown).to_have_count(1)
+    page.check("[aria-label='Old Macs never gets it']")
+    find.fill("branch 01 nothing")
+    expect(shown).to_have_count(0)
+    expect(count).to_have_text("None of 302 groups has this in its name or kind; 1 gets it, 1 never gets it.")
+    expect(page.locator(".e-chosen")).to_contain_text("Genève")
+
+    # Straight from the search, by mouse: what is pressed does not vanish as the search is left.
+    page.get_by_role("button", name="Untick: Old Macs never gets it").click()
+    expect(page.get_by_role("button", name="Untick: Genève gets it")).to_be_focused()
+    find.fill("")
+    expect(count).to_have_text("302 groups; 1 gets it.")
+    page.click("button:has-text('Show the plan')")
+    expect(page.get_by_role("heading", name="Plan: Assign “Welcome”")).to_be_visible()
+    change = Plan.objects.get().change
+    assert (change["include"], "exclude" in change) == ([Group.objects.get(name="Genève").pk], False)
 
 
 def test_a_finding_of_lint_is_mended_by_a_click_without_losing_what_was_typed(stage, page, sign_in):

@@ -179,6 +179,38 @@ def test_a_profile_is_taken_away_from_all_through_a_plan(console, profile):
     assert "Take away from all" not in text_of(console.get(address("assignments", profile.pk)))
 
 
+def test_archiving_what_is_assigned_and_taking_it_back_are_planned(console, profile):
+    (one,) = make_channels(1)
+    assign(profile, make_group(one, name="Sales"))
+    recompute_desired()
+    archive = address("archive", profile.pk)
+    dialog = words(text_of(console.get(archive)))
+    assert "It has 1 assignment in force. Archiving it takes it away" in dialog and "Show the plan" in dialog
+    console.post(plan_of(console.post(archive)))
+    profile.refresh_from_db()
+    assert profile.is_archived and not DesiredItem.objects.exists()
+
+    assert archive in text_of(console.get(address("assignments", profile.pk)))
+    dialog = words(text_of(console.get(archive)))
+    assert "It still has 1 assignment in force, so devices get it again." in dialog and "Show the plan" in dialog
+    where = plan_of(console.post(archive))
+    shown = words(text_of(console.get(where)))
+    assert "Plan: Take back “Welcome”" in shown and "in “Sales”" in shown and one.device.serial_number in shown
+    profile.refresh_from_db()
+    assert profile.is_archived and not DesiredItem.objects.exists()
+    done = console.post(where, follow=True)
+    profile.refresh_from_db()
+    assert "Applied: 1 gained" in text_of(done) and not profile.is_archived and DesiredItem.objects.exists()
+
+
+def test_whoever_may_see_no_devices_archives_nothing_that_is_assigned(client, profile):
+    assign(profile, make_group())
+    client.force_login(factories.make_staff("profiles.view_profile", "profiles.change_profile"))
+    refused = client.post(address("archive", profile.pk))
+    profile.refresh_from_db()
+    assert "end its assignments first" in text_of(refused) and not profile.is_archived
+
+
 def test_a_plan_warns_of_what_lint_has_against_the_devices_it_reaches(console, profile):
     phone = make_channel()
     where = plan_of(console.post(address("assign", profile.pk), FORM | {"include": [make_group(phone).pk]}))

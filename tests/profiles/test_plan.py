@@ -9,6 +9,7 @@ from devices.groups import create_group, evaluate_groups, set_members
 from devices.models import Event, Membership, Outbox
 from devices.timeline import SYSTEM
 from mdm_project.errors import BadRequest, Conflict, NotFound
+from profiles.assigning import withdraw_profile
 from profiles.changes import complete
 from profiles.desired import recompute_desired
 from profiles.models import Assignment, DesiredItem, Plan, Profile, ProfileVersion
@@ -223,6 +224,22 @@ def test_removing_a_profile_shows_every_device_that_has_it(profile):
     assert set(whys(row).values()) == {"the profile is withdrawn"}
     apply_plan(row.token, actor=SYSTEM)
     assert wanted() == {}
+
+
+def test_taking_a_profile_back_shows_every_device_that_gets_it_again(profile):
+    channels = make_channels(3)
+    assign(profile, make_group(*channels))
+    with pytest.raises(Conflict):
+        shown({"kind": "take_back_profile", "profile": profile.pk})
+    withdraw_profile(profile, actor=SYSTEM)
+    recompute_desired()
+    row = shown({"kind": "take_back_profile", "profile": profile.pk})
+    assert row.summary["counts"] == {"gains": 3, "loses": 0, "changes": 0}
+    assert Profile.objects.get(pk=profile.pk).is_archived and wanted() == {}
+    apply_plan(row.token, actor=SYSTEM)
+    assert len(wanted()) == 3 and not Profile.objects.get(pk=profile.pk).is_archived
+    event = Event.objects.get(kind="profile_taken_back")
+    assert event.summary == f"{profile.name} taken back"
 
 
 def test_only_the_first_devices_are_named_and_all_are_counted(profile, monkeypatch):
