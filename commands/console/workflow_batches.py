@@ -199,9 +199,10 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
         """Approve all that waits for a second person of a batch, as one decision."""
         self._require(request, "commands.approve_destructive")
         batch = self._batch(request, pk)
-        number = waiting_of(batch, request.user).number_to_approve
+        held = waiting_of(batch, request.user)
+        number = held.number_to_approve
         form = HeldForm(submitted(request)[0], number=number, needs_typing=number > 1)
-        context = {"title": f"Approve for {_devices(number)}", "button": "Approve", "is_danger": True, "form": form}
+        context = {"title": f"Approve {held.words_to_approve}", "button": "Approve", "is_danger": True, "form": form}
         context["warning"] = (
             "It goes out as soon as the limits let it, and cannot be undone. What is held later, beyond this number, "
             "has to be approved then."

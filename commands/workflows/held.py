@@ -46,7 +46,12 @@ class Waiting:
 
     def __str__(self):
         number = self.device_count
-        return f"{self.request_types} for {'1 device' if number == 1 else f'{number:,} devices'}"
+        return f"{self.request_types or 'nothing'} for {'1 device' if number == 1 else f'{number:,} devices'}"
+
+    @property
+    def words_to_approve(self) -> str:
+        """Say what waits for a second person."""
+        return str(Waiting(self.batch, self.to_approve))
 
     @property
     def first(self) -> HeldAction:

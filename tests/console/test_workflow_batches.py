@@ -140,7 +140,7 @@ def test_what_is_held_of_it_is_one_line_on_its_page_and_under_safety(console, fl
         text = text_of(console.get(address))
         assert text.count("asked by h.lee") == 1, address
         assert "EraseDevice</strong> for 3 devices" in text and "Offboard on 3 devices: sold" in text
-        assert "A second person has to approve 3" in text
+        assert "A second person has to approve 3 by 20" in text
         assert "Approve 3…" in text and "Cancel 3…" in text
         assert all(phone.name in text for phone in fleet)
     assert (
@@ -152,7 +152,7 @@ def test_the_number_is_typed_before_all_of_it_is_approved(console, fleet):
     batch = held_batch(fleet, make_staff(username="h.lee", is_superuser=True))
     address = page_of(batch, "approve_held")
     text = text_of(console.get(address))
-    assert "Approve for 3 devices" in text and "Type 3 to confirm" in text
+    assert "Approve EraseDevice for 3 devices" in text and "Type 3 to confirm" in text
     assert "This must be 3, exactly" in text_of(console.post(address, {"typed": "2"}))
     assert set(HeldAction.objects.values_list("state", flat=True)) == {"needs_approval"}
     answer = console.post(address, {"typed": "3", "reason": "asked by phone"}, follow=True)
