@@ -1,11 +1,23 @@
 """The console's pages of access limits: who sees only some groups of devices."""
 
+from django import forms
 from django.contrib import admin
 from unfold.decorators import display
 
 from devices.models import AccessLimit
 from devices.timeline import record_event
 from mdm_project.console import ConsoleAdmin
+
+
+class LimitForm(forms.ModelForm):
+    """Whom the limit is for: a person or a role, not both."""
+
+    def clean(self):
+        cleaned = super().clean()
+        if bool(cleaned.get("user")) == bool(cleaned.get("role")) and not self.errors:
+            # At a field, for then the rule of the database is not told a second time in its own words.
+            self.add_error("user", "Choose a person or a role: one of them.")
+        return cleaned
 
 
 @admin.register(AccessLimit)
@@ -15,7 +27,17 @@ class AccessLimitAdmin(ConsoleAdmin):
     list_select_related = ("user", "role")
     search_fields = ("user__username", "role__name", "groups__name")
     search_help_text = "Name, role, group"
-    fields = ("user", "role", "groups")
+    form = LimitForm
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("user", "role", "groups"),
+                "description": "Choose a person or a role, and the groups of devices that they see; with no group they "
+                "see no device. Superusers are never limited.",
+            },
+        ),
+    )
     filter_horizontal = ("groups",)
     ordering = ("id",)
     empty_title = "Nobody is limited"

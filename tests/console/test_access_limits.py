@@ -41,3 +41,14 @@ def test_a_limit_of_nobody_or_of_two_is_refused(console, lyon):
     role = Role.objects.first()
     assert console.post(f"{PAGE}add/", {"user": person.pk, "role": role.pk, "groups": [lyon.pk]}).status_code == 200
     assert not AccessLimit.objects.exists()
+
+
+def test_a_limit_is_of_a_person_or_of_a_role_and_the_form_says_so(console):
+    page = console.get("/console/devices/accesslimit/add/").content.decode()
+    assert "with no group they see no device" in page
+    person, role = factories.make_staff(), Role.objects.first()
+    for whom in ({}, {"user": person.pk, "role": role.pk}):
+        answer = console.post("/console/devices/accesslimit/add/", whom)
+        assert answer.status_code == 200
+        assert answer.context["adminform"].form.errors == {"user": ["Choose a person or a role: one of them."]}
+    assert not AccessLimit.objects.exists()
