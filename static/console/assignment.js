@@ -13,6 +13,7 @@
     const find = box.querySelector("input[type=search]");
     const count = box.querySelector("[role=status]");
     const chosen = box.querySelector(".e-chosen");
+    const list = box.querySelector(".e-choose-list");
     const rows = [...box.querySelectorAll("tr[data-name]")];
     if (!find) return;
     rows.forEach((row) => { row.sought = plain(`${row.dataset.name} ${row.dataset.kind}`); });
@@ -27,6 +28,7 @@
 
     function tell() {
       const shown = rows.filter((row) => !row.hidden).length;
+      list.hidden = !shown;
       const [gets, never] = [ticked("include").length, ticked("exclude").length];
       const groups = `${rows.length} group${rows.length === 1 ? "" : "s"}`;
       const found = shown === rows.length ? groups : shown ? `${shown} of ${groups} shown` : `None of ${groups} has this in its name or kind`;
