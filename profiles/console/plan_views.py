@@ -1,11 +1,12 @@
 """Plans in the console: which devices gain, lose or change what and why; applied as shown, or refused as stale."""
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 
-from devices.models import Membership
+from devices.models import Device, Membership
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
 from mdm_project.status import Status
@@ -135,8 +136,8 @@ def findings_of(change: dict, profile: Profile | None) -> list[Finding]:
         found = lint(profile.draft, profile)
     elif change["kind"] == "roll_back":
         found = lint(version_of(profile, change["number"]).content, profile)
-    elif change["kind"] == "take_back_profile" and (version := latest_version(profile)) is not None:
-        found = lint(version.content, profile)
+    elif change["kind"] == "take_back_profile":
+        found = _findings_of_assigned(profile)
     elif change["kind"] in ("create_assignment", "change_assignment"):
         found = _findings_of_assignment(change, profile)
     else:
@@ -150,10 +151,27 @@ def _findings_of_assignment(change: dict, profile: Profile) -> list[Finding]:
     version = profile.versions.filter(number=number).first() if number else latest_version(profile)
     if version is None:
         return []
-    included = Membership.objects.filter(group__in=fields["include"])
-    excluded = Membership.objects.filter(group__in=fields["exclude"])
-    meant = included.exclude(device__in=excluded.order_by().values("device")).order_by().values("device")
+    meant = _meant(fields["include"], fields["exclude"])
     return lint(version.content, scope=scope_of_channels(channels_for(profile, meant), profile))
+
+
+def _findings_of_assigned(profile: Profile) -> list[Finding]:
+    """Return what lint says with all assignments in force, which mean nothing as long as the profile is archived."""
+    version, meant = latest_version(profile), Q(pk__in=[])
+    if version is None:
+        return []
+    for assignment in profile.assignments.filter(is_enabled=True).prefetch_related("include", "exclude"):
+        groups = ([group.pk for group in named.all()] for named in (assignment.include, assignment.exclude))
+        meant |= Q(pk__in=_meant(*groups))
+    devices = Device.objects.filter(meant).order_by().values("pk")
+    return lint(version.content, profile, scope=scope_of_channels(channels_for(profile, devices), profile))
+
+
+def _meant(include: list[int], exclude: list[int]):
+    """Return the devices of groups that are not in others, as a statement to be used in another."""
+    excluded = Membership.objects.filter(group__in=exclude).order_by().values("device")
+    included = Membership.objects.filter(group__in=include).exclude(device__in=excluded)
+    return included.order_by().values("device")
 
 
 def _fields(change: dict) -> dict:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from devices.models import InstalledProfile
 from devices.timeline import SYSTEM
+from profiles.assigning import withdraw_profile
 from profiles.composing import save_draft
 from profiles.desired import recompute_desired
 from profiles.models import Assignment, DesiredItem, ItemStatus, Plan, Profile
@@ -215,6 +216,15 @@ def test_a_plan_warns_of_what_lint_has_against_the_devices_it_reaches(console, p
     phone = make_channel()
     where = plan_of(console.post(address("assign", profile.pk), FORM | {"include": [make_group(phone).pk]}))
     shown = words(text_of(console.get(where)))
+    assert "Lint of what is sent" in shown and "1 of 1 device" in shown
+
+
+def test_a_plan_to_take_a_profile_back_warns_of_what_lint_has_against_the_devices_that_get_it_again(console, profile):
+    phone, other = make_channel(), make_channel()
+    assign(profile, make_group(phone, other), exclude=[make_group(other)])
+    assign(profile, make_group(make_channel()), is_enabled=False)
+    withdraw_profile(profile, actor=SYSTEM)
+    shown = words(text_of(console.get(plan_of(console.post(address("archive", profile.pk))))))
     assert "Lint of what is sent" in shown and "1 of 1 device" in shown
 
 
