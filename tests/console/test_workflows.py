@@ -43,7 +43,7 @@ def test_the_page_follows_while_it_runs_and_tells_waiting_again_from_not_begun(c
     start(console, device, "refresh_everything")
     workflow = Workflow.objects.get()
     page = reverse("admin:commands_workflow_change", args=[workflow.pk])
-    assert "every 5s" in text_of(console.get(page))
+    assert "every 3s" in text_of(console.get(page))
     first = workflow.steps.order_by("position").first()
     WorkflowStep.objects.filter(pk=first.pk).update(state="waiting", attempts=1)
     assert "Waiting" in text_of(console.get(page))
