@@ -48,4 +48,4 @@ def test_the_page_follows_while_it_runs_and_tells_waiting_again_from_not_begun(c
     WorkflowStep.objects.filter(pk=first.pk).update(state="waiting", attempts=1)
     assert "Waiting" in text_of(console.get(page))
     Workflow.objects.update(state=Workflow.State.DONE)
-    assert "every 5s" not in text_of(console.get(page))
+    assert "every 3s" not in text_of(console.get(page))
