@@ -210,6 +210,10 @@ def test_whoever_may_see_no_devices_archives_nothing_that_is_assigned(client, pr
     refused = client.post(address("archive", profile.pk))
     profile.refresh_from_db()
     assert "end its assignments first" in text_of(refused) and not profile.is_archived
+    withdraw_profile(profile, actor=SYSTEM)
+    assert client.post(address("archive", profile.pk)).status_code == 302
+    profile.refresh_from_db()
+    assert not profile.is_archived and not Plan.objects.exists()
 
 
 def test_a_plan_warns_of_what_lint_has_against_the_devices_it_reaches(console, profile):
