@@ -87,6 +87,7 @@ class WorkflowKindSerializer(serializers.Serializer):
 class WorkflowKinds(ApiView):
     access = {"GET": reading(VIEW)}
     queryset = Workflow.objects.all()
+    pagination_class = None
 
     @extend_schema(
         summary="List the workflows there are, with their parameters", responses=WorkflowKindSerializer(many=True)

@@ -15,6 +15,7 @@ from devices.event_admin import EventAdmin, lines_answer
 from devices.models import Event
 from devices.redaction import redact
 from devices.staff import record_export
+from mdm_project.api.known import refuse_unknown
 from mdm_project.api.permissions import reading
 from mdm_project.api.views import ApiView
 from mdm_project.console import stream_csv
@@ -32,6 +33,10 @@ class EventPages(CursorPagination):
     max_page_size = 1000
     page_size_query_param = "page_size"
     ordering = "-id"
+
+    def paginate_queryset(self, queryset, request, view=None):
+        refuse_unknown(request, queryset, view)
+        return super().paginate_queryset(queryset, request, view)
 
     def decode_cursor(self, request):
         """Refuse a cursor that was made up: the database would not take its position for an id."""
@@ -93,6 +98,7 @@ class EventList(EventView, ListAPIView):
     filterset_class = FleetEventFilter
     filter_backends = [filters.DjangoFilterBackend]
     pagination_class = EventPages
+    parameters = ("cursor",)
 
 
 @extend_schema(summary="Show an event")
@@ -105,6 +111,7 @@ class EventExport(EventView):
 
     filterset_class = FleetEventFilter
     filter_backends = [filters.DjangoFilterBackend]
+    parameters = ("as",)
 
     @extend_schema(
         summary="Export the timeline as CSV or as lines of JSON",
@@ -115,6 +122,7 @@ class EventExport(EventView):
         wanted = request.query_params.get("as", CSV)
         if wanted not in (CSV, JSON_LINES):
             raise BadRequest("the export is csv or jsonl", fields={"as": "must be csv or jsonl"})
+        refuse_unknown(request, self.queryset, self)
         rows = self.filter_queryset(self.get_queryset()).order_by("-id")
         record_export(f"events as {wanted} by API", by=request.user, query=request.query_params.urlencode())
         name = f"timeline-{timezone.now():%Y-%m-%d}.{wanted}"

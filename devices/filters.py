@@ -9,9 +9,11 @@ from devices.models import (
     Device,
     Enrollment,
     Event,
+    Group,
     InstalledApplication,
     InstalledCertificate,
     InstalledProfile,
+    Membership,
     SavedSearch,
 )
 from devices.saved_searches import BrokenSearch, narrowed
@@ -48,6 +50,7 @@ class DeviceFilter(filters.FilterSet):
     os_version_below = filters.CharFilter(method="filter_os_version_below", help_text="an earlier version")
     last_seen_after = filters.IsoDateTimeFilter(method="filter_seen_after")
     last_seen_before = filters.IsoDateTimeFilter(method="filter_seen_before", help_text="also those never seen")
+    group = filters.NumberFilter(method="filter_group", help_text="id: who is in it now")
     saved_search = filters.NumberFilter(method="filter_saved_search", help_text="id: what it finds for you now")
     battery_level_below = filters.NumberFilter(field_name="battery_level", lookup_expr="lt")
 
@@ -88,9 +91,14 @@ class DeviceFilter(filters.FilterSet):
     def filter_enrollment_id(self, queryset, name, key):
         return queryset.filter(Exists(Enrollment.objects.current().filter(device=OuterRef("pk"), key=key)))
 
+    def filter_group(self, queryset, name, number):
+        group = _row(Group.objects.visible_to(self.request.user), number)
+        if group is None:
+            raise BadRequest("there is no such group", fields={name: f"there is no group {number}"})
+        return queryset.filter(Exists(Membership.objects.filter(device=OuterRef("pk"), group=group)))
+
     def filter_saved_search(self, queryset, name, number):
-        searches = SavedSearch.objects.visible_to(self.request.user)
-        saved = searches.filter(pk=int(number)).first() if 0 < number < 2**63 and number == int(number) else None
+        saved = _row(SavedSearch.objects.visible_to(self.request.user), number)
         if saved is None:
             raise BadRequest("there is no such saved search", fields={name: f"there is no saved search {number}"})
         try:
@@ -110,6 +118,11 @@ class DeviceFilter(filters.FilterSet):
 
     def filter_seen_before(self, queryset, name, moment):
         return queryset.exclude(_seen_since(moment))
+
+
+def _row(queryset, number):
+    """Return the row with an id that somebody sent, which may be any number at all, or None."""
+    return queryset.filter(pk=int(number)).first() if 0 < number < 2**63 and number == int(number) else None
 
 
 def _seen_since(moment) -> Exists:

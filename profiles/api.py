@@ -79,6 +79,8 @@ class CatalogueView(ApiView):
     ],
 )
 class CatalogueList(CatalogueView, ListAPIView):
+    parameters = ("platform", "group", "keys")
+
     def get_queryset(self) -> list[Entry]:
         asked = self.request.query_params
         entries = [entry for entry in catalogue.catalogue().entries(self.kind) if _matches(entry, asked)]

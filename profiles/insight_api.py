@@ -106,6 +106,7 @@ class ConflictList(ApiView, ListAPIView):
     access = {"GET": reading(VIEW_PROFILE, VIEW_DEVICE)}
     serializer_class = serializers.ConflictSerializer
     filter_backends = []
+    parameters = ("profile",)
     queryset = Profile.objects.none()
 
     def get_queryset(self) -> list[Conflict]:

@@ -4,6 +4,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
+from mdm_project.api.known import refuse_unknown
+
 
 class Pages(PageNumberPagination):
     """Pages by number; ``page_size`` may be asked for, up to 1,000.
@@ -17,6 +19,7 @@ class Pages(PageNumberPagination):
     page_size_query_param = "page_size"
 
     def paginate_queryset(self, queryset, request, view=None):
+        refuse_unknown(request, queryset, view)
         complete = getattr(view, "page_queryset", None)
         if complete is None:
             return super().paginate_queryset(queryset, request, view)
