@@ -152,7 +152,7 @@ def _check_stopped() -> None:
     switch = KillSwitch.objects.filter(lifted_at=None).first()
     if switch is not None:
         since = f"{switch.stopped_at:%Y-%m-%d %H:%M} UTC"
-        raise Stopped(f"{switch.stopped_by} stopped all destructive commands at {since}: {switch.reason}")
+        raise Stopped(f"all destructive commands were stopped by {switch.stopped_by} at {since}: {switch.reason}")
 
 
 def forbid_while_stopped() -> None:

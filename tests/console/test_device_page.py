@@ -284,6 +284,8 @@ def test_erasing_many_wants_their_number_typed(console):
     assert not Command.objects.exists(), "more than one device: there is time to cancel"
     held = HeldAction.objects.get()
     assert (held.device_count, held.state, held.reason) == (2, HeldAction.State.DELAYED, "sold")
+    for page in (page_of(devices[0]), reverse("helpdesk_device", args=[devices[0].pk])):
+        assert "1 held" in text_of(console.get(page))
 
 
 def test_the_failed_targets_of_a_command_are_asked_again_and_the_waiting_ones_cancelled(console):
