@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.sites import UnfoldAdminSite
@@ -110,7 +111,9 @@ class ConsoleAdmin(ModelAdmin):
     def changelist_view(self, request, extra_context=None):
         empty = {"empty_title": self.empty_title, "empty_text": self.empty_text}
         exports = {"has_csv": bool(self.csv_columns)}
-        return super().changelist_view(request, {**empty, **exports, **(extra_context or {})})
+        # Django's own says "Select device to change", which nobody looks for among the tabs of a browser.
+        title = {"title": self.list_title or capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**empty, **exports, **title, **(extra_context or {})})
 
     def render_change_form(self, request, context, *args, **kwargs):
         return super().render_change_form(request, {**context, "show_save_and_add_another": False}, *args, **kwargs)
