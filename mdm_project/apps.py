@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
+from django.utils.module_loading import autodiscover_modules
 
 
 class ConsoleConfig(AdminConfig):
@@ -19,5 +20,6 @@ class ProjectConfig(AppConfig):
         from mdm_project import roles, sign_in_audit
 
         sign_in_audit.connect()
+        autodiscover_modules("needs")
         # After Django has made the permissions of an app: its own receiver was connected before, by contrib.auth.
         post_migrate.connect(roles.sync_roles, dispatch_uid="roles")

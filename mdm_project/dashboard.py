@@ -3,40 +3,26 @@
 Everything respects what somebody may see; nothing is cached, so that it is true at every load.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
 
-from apns.certificates import expiry_warning
-from apns.models import PushCertificate
 from commands.models import QueuedCommand
-from commands.workflows.held import Waiting, waiting_by_batch
 from devices.access import within
-from devices.models import Channel, ChannelContact, Device, Enrollment, Event, Identity, RejectedMessage
+from devices.isolation import work_isolated
+from devices.models import ChannelContact, Device, Enrollment
+from mdm_project.attention import BAD, Need, Source, sources_for, worst_first
 from mdm_project.platforms import SYSTEMS
 
 CHART_DAYS = 30
 RECENT = timedelta(days=7)
-CAUSES = 5
 SHADES = 5
 LAST_SEEN_SHADES = (1, 2, 4, 6)
 BUCKETS = (("hour", "under an hour", 1), ("day", "1 to 24 hours", 24), ("week", "1 to 7 days", 168))
-
-
-@dataclass(frozen=True)
-class Need:
-    """Something that needs a person: what, how bad (tone), and where to do something about it."""
-
-    tone: str
-    icon: str
-    title: str
-    detail: str
-    link: str
-    link_text: str
 
 
 def dashboard_context(user) -> dict:
@@ -55,6 +41,24 @@ def dashboard_context(user) -> dict:
     if user.has_perm("commands.view_command") and may_see:
         context |= {"commands": _commands(user)}
     return context
+
+
+def needs_of(user) -> list[Need]:
+    """Return what needs a person, worst first, as far as they may see it; a source that fails hides no other."""
+    found: dict[str, list[Need]] = {}
+
+    def ask(sources: Sequence[Source]) -> None:
+        for source in sources:
+            found[source.name] = list(source.find(user))
+
+    broken = work_isolated(sources_for(user), ask)
+    entries = [_untold(source) for source, _ in broken] + [entry for entries in found.values() for entry in entries]
+    return worst_first(entries)
+
+
+def _untold(source: Source) -> Need:
+    title, detail = f"Whether there is something about {source.name} cannot be told", "The server's log says why."
+    return Need(BAD, "error", title, detail, reverse("admin:index"), "Try again", f"untold:{source.name}")
 
 
 def _percent(part: int, whole: int) -> int:
@@ -197,123 +201,3 @@ def last_seen(numbers: dict[str, int]) -> list[dict]:
 
 def _devices() -> str:
     return reverse("admin:devices_device_changelist")
-
-
-# What needs a person
-
-
-def needs_of(user) -> list[Need]:
-    """Return what needs a person, worst first, as far as somebody may see it."""
-    sources = (
-        ("apns.view_pushcertificate", _push_certificates),
-        ("commands.view_heldaction", _destructive),
-        ("commands.view_command", _failed_commands),
-        ("devices.view_device", _gone_channels),
-        ("devices.view_identity", _expiring_identities),
-        ("devices.view_rejectedmessage", _rejected_messages),
-    )
-    needs = [need for permission, source in sources if user.has_perm(permission) for need in source(user)]
-    return sorted(needs, key=lambda need: ("bad", "attn").index(need.tone))
-
-
-def _push_certificates(user) -> list[Need]:
-    certificates = list(PushCertificate.objects.defer("key_encrypted", "certificate_pem").order_by("not_after", "id"))
-    if not certificates:
-        detail = "Without one no device can be woken, and no enrollment profile can be handed out."
-        upload = reverse("admin:apns_pushcertificate_add")
-        return [Need("bad", "notifications_off", "There is no push certificate", detail, upload, "Upload")]
-    needs = []
-    for certificate in certificates:
-        warning = expiry_warning(certificate)
-        link = reverse("admin:apns_pushcertificate_change", args=[certificate.pk])
-        if certificate.alarm:
-            title = f"{certificate.name}: pushing has stopped"
-            needs.append(Need("bad", "notifications_off", title, certificate.alarm, link, "Show"))
-        if warning:
-            tone = "bad" if warning.is_expired else "attn"
-            title = f"{certificate.name} {warning.text}"
-            needs.append(Need(tone, "event_busy", title, f"Topic {certificate.topic}", link, "Renew"))
-    return needs
-
-
-def _destructive(user) -> list[Need]:
-    """Return what waits for a second person, and that somebody ran into a limit, which may be a stolen account."""
-    safety = reverse("admin:commands_heldaction_changelist")
-    waiting = [Waiting(group.batch, group.to_approve) for group in waiting_by_batch(user) if group.to_approve]
-    needs = [
-        Need(
-            "attn", "how_to_reg", f"{group} waits for a second person", f"{group.first.actor}: {group.first.reason}",
-            safety, "Show",
-        )
-        for group in reversed(waiting[-CAUSES:])
-    ]  # fmt: skip
-    refused = Event.objects.visible_to(user).filter(kind="governor_refused", at__gt=timezone.now() - timedelta(days=1))
-    number = refused.count()
-    if number:
-        words = "1 destructive request was" if number == 1 else f"{number:,} destructive requests were"
-        detail = refused.order_by("-id").first().summary
-        needs.append(Need("bad", "gpp_maybe", f"{words} refused within a day", detail, safety, "Show"))
-    return needs
-
-
-def _failed_commands(user) -> list[Need]:
-    failed = QueuedCommand.objects.visible_to(user).failed_since(timezone.now() - RECENT).order_by()
-    causes = failed.values("command__request_type", "note").annotate(
-        number=Count("channel__device", distinct=True), newest=Max("command")
-    )
-    return [
-        Need(
-            "bad",
-            "cancel",
-            f"{row['command__request_type']} failed on {_devices_in_words(row['number'])}",
-            row["note"] or "The devices gave no reason.",
-            reverse("admin:commands_command_change", args=[row["newest"]]) + "?state=failed",
-            "Show",
-        )
-        for row in causes.order_by("-number", "-newest")[:CAUSES]
-    ]
-
-
-def _devices_in_words(number: int) -> str:
-    return "1 device" if number == 1 else f"{number:,} devices"
-
-
-def _gone_channels(user) -> list[Need]:
-    number = Channel.objects.visible_to(user).device_channels().filter(
-        push_gone_at__isnull=False, enrollment__is_current=True, state=Channel.State.ENABLED
-    ).count()  # fmt: skip
-    if not number:
-        return []
-    have = "has" if number == 1 else "have"
-    title = f"{_devices_in_words(number)} {have} probably gone"
-    detail = "APNs says that the push token is dead: erased, or the profile was removed. Commands wait."
-    return [Need("attn", "cloud_off", title, detail, f"{_devices()}?push=gone", "Show")]
-
-
-def _expiring_identities(user) -> list[Need]:
-    soon = timezone.now() + timedelta(days=30)
-    number = Identity.objects.filter(is_active=True, not_after__lt=soon).exclude(enrollment_key="").count()
-    if not number:
-        return []
-    title = f"{number:,} device certificate{'s expire' if number != 1 else ' expires'} within 30 days"
-    link = reverse("admin:devices_identity_changelist") + "?state=expiring"
-    return [Need("attn", "badge", title, "Renew them before the devices can no longer connect.", link, "Show")]
-
-
-def _rejected_messages(user) -> list[Need]:
-    recent = RejectedMessage.objects.visible_to(user).filter(last_at__gte=timezone.now() - RECENT).order_by()
-    causes = recent.values("code").annotate(number=Count("id"), newest=Max("id")).order_by("-number", "code")[:CAUSES]
-    rows = list(causes)
-    reasons = dict(RejectedMessage.objects.filter(pk__in=[row["newest"] for row in rows]).values_list("id", "reason"))
-    address = reverse("admin:devices_rejectedmessage_changelist")
-    return [
-        Need(
-            "attn",
-            "block",
-            f"Messages refused ({row['number']:,}): {row['code'].replace('_', ' ')}",
-            reasons.get(row["newest"], ""),
-            f"{address}?code={row['code']}",
-            "Show",
-        )
-        for row in rows
-    ]

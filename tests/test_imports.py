@@ -53,6 +53,7 @@ INTERFACES = frozenset(
         "forms",
         "serializers",
         "management",
+        "needs",
     }
 )
 # Joins all apps: settings and URLs, the console's own pages, and what answers /mdm/* ahead of Django.

@@ -17,6 +17,7 @@ from devices.models import (
     RejectedMessage,
 )
 from devices.rejections import excerpt_context
+from mdm_project.attention import SOURCES, Source
 from mdm_project.crypto import seal_body
 from mdm_project.models import ApiToken
 from mdm_project.tokens import find_token
@@ -151,6 +152,20 @@ def test_the_dashboard_counts_devices_and_names_what_needs_a_person(console):
     assert "1 device has probably gone" in titles
     assert any("expires in 19 days" in title for title in titles)
     assert "1 device certificate expires within 30 days" in titles
+    keys = [need.key for need in context["needs"]]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_source_that_cannot_look_is_named_and_hides_no_other(console, monkeypatch):
+    """A5: one entry that cannot be worked out must not take the dashboard away."""
+
+    def odd_things(_user):
+        raise ValueError("a value that nobody expected")
+
+    monkeypatch.setattr("mdm_project.attention.SOURCES", [Source("devices.view_device", odd_things), *SOURCES])
+    titles = [need.title for need in console.get("/console/").context["needs"]]
+    assert "Whether there is something about odd things cannot be told" in titles
+    assert "There is no push certificate" in titles
 
 
 def test_the_dashboard_takes_as_many_statements_for_a_bigger_fleet(console):
@@ -159,7 +174,8 @@ def test_the_dashboard_takes_as_many_statements_for_a_bigger_fleet(console):
     for platform in ("ios", "ipados", "macos", "tvos"):
         for _ in range(5):
             factories.make_queued(factories.make_channel(factories.make_device(platform)))
-    assert statements(console, "/console/") == few <= 18
+    # Beside the numbers, one or two of each source of what needs a person.
+    assert statements(console, "/console/") == few <= 12 + 2 * len(SOURCES)
 
 
 def test_an_empty_dashboard_says_what_to_do_first(console):

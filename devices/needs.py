@@ -1,0 +1,56 @@
+"""What of devices, their identities and their messages needs a person."""
+
+from datetime import timedelta
+
+from django.db.models import Count, Max
+from django.urls import reverse
+from django.utils import timezone
+
+from devices.models import Channel, Identity, RejectedMessage
+from mdm_project.attention import ATTENTION, Need, devices_in_words, needs
+
+RECENT = timedelta(days=7)
+IDENTITY_DAYS = 30
+
+
+@needs("devices.view_device")
+def gone_channels(user) -> list[Need]:
+    """Return that push tokens are dead."""
+    channels = Channel.objects.visible_to(user).device_channels()
+    number = channels.filter(
+        push_gone_at__isnull=False, enrollment__is_current=True, state=Channel.State.ENABLED
+    ).count()
+    if not number:
+        return []
+    title = f"{devices_in_words(number)} {'has' if number == 1 else 'have'} probably gone"
+    detail = "APNs says that the push token is dead: erased, or the profile was removed. Commands wait."
+    link = reverse("admin:devices_device_changelist") + "?push=gone"
+    return [Need(ATTENTION, "cloud_off", title, detail, link, "Show", "push-gone")]
+
+
+@needs("devices.view_identity")
+def expiring_identities(_user) -> list[Need]:
+    """Return that devices will soon be unable to connect."""
+    soon = timezone.now() + timedelta(days=IDENTITY_DAYS)
+    number = Identity.objects.filter(is_active=True, not_after__lt=soon).exclude(enrollment_key="").count()
+    if not number:
+        return []
+    title = f"{number:,} device certificate{'s expire' if number != 1 else ' expires'} within {IDENTITY_DAYS} days"
+    detail = "Renew them before the devices can no longer connect."
+    link = reverse("admin:devices_identity_changelist") + "?state=expiring"
+    return [Need(ATTENTION, "badge", title, detail, link, "Show", "identities-expiring")]
+
+
+@needs("devices.view_rejectedmessage")
+def rejected_messages(user) -> list[Need]:
+    """Return which messages were refused this week, by code, the most frequent first."""
+    recent = RejectedMessage.objects.visible_to(user).filter(last_at__gte=timezone.now() - RECENT).order_by()
+    rows = list(recent.values("code").annotate(number=Count("id"), newest=Max("id")).order_by("-number", "code"))
+    reasons = dict(RejectedMessage.objects.filter(pk__in=[row["newest"] for row in rows]).values_list("id", "reason"))
+    return [_refusal(row["code"], row["number"], reasons.get(row["newest"], "")) for row in rows]
+
+
+def _refusal(code: str, number: int, reason: str) -> Need:
+    title = f"Messages refused ({number:,}): {code.replace('_', ' ')}"
+    link = reverse("admin:devices_rejectedmessage_changelist") + f"?code={code}"
+    return Need(ATTENTION, "block", title, reason, link, "Show", f"messages-refused:{code}")
