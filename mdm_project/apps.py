@@ -17,8 +17,9 @@ class ProjectConfig(AppConfig):
     verbose_name = "Administration"
 
     def ready(self):
-        from mdm_project import roles, sign_in_audit
+        from mdm_project import beating, roles, sign_in_audit
 
+        beating.connect()
         sign_in_audit.connect()
         autodiscover_modules("needs")
         # After Django has made the permissions of an app: its own receiver was connected before, by contrib.auth.

@@ -1,4 +1,7 @@
-"""Whether the process is up (/healthz) and whether it can do its work (/readyz, which names what fails)."""
+"""Whether the process is up (/healthz), and whether it can serve (/readyz, which names what fails).
+
+A part that others depend on, Redis or a worker, is named without failing: web processes serve without.
+"""
 
 import redis
 from django.conf import settings
@@ -6,6 +9,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import JsonResponse
 from psycopg_pool import PoolTimeout
+
+from mdm_project.heartbeat import silences
 
 REDIS_TIMEOUT_S = 1
 
@@ -15,13 +20,24 @@ def healthz(request):
 
 
 def readyz(request):
-    problems = {}
-    for name, check in (("database", _database_problem), ("redis", _redis_problem)):
-        problem = check()
-        if problem:
-            problems[name] = problem
-    body = {"status": "not ready" if problems else "ok", "problems": problems}
-    return JsonResponse(body, status=503 if problems else 200)
+    """Answer 503 only for what keeps this process from serving devices and people; the rest is named as degraded.
+
+    Without Redis, workers or scheduler web processes still serve: to take them all out of a balancer makes it worse.
+    """
+    problem = _database_problem()
+    if problem:
+        return JsonResponse({"status": "not ready", "problems": {"database": problem}, "degraded": {}}, status=503)
+    degraded = _degraded()
+    return JsonResponse({"status": "degraded" if degraded else "ok", "problems": {}, "degraded": degraded})
+
+
+def _degraded() -> dict[str, str]:
+    problem = _redis_problem()
+    degraded = {"redis": problem} if problem else {}
+    for silence in silences():
+        told = degraded.get(silence.part.value)
+        degraded[silence.part.value] = f"{told}; {silence.words}" if told else silence.words
+    return degraded
 
 
 def _database_problem() -> str | None:

@@ -1,4 +1,4 @@
-"""Staff-side records: the people who sign in, their API tokens, and who signed in when."""
+"""Staff-side records: the people who sign in, their API tokens, who signed in when, and which processes are at work."""
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group
@@ -93,3 +93,26 @@ class SignIn(models.Model):
 
     def __str__(self):
         return f"{self.username} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Heartbeat(models.Model):
+    """When a part of the product was last at work on a host (mdm_project/heartbeat.py)."""
+
+    class Part(models.TextChoices):
+        SCHEDULER = "scheduler", "Scheduler"
+        WORKER = "worker", "Worker"
+        TASKS = "tasks", "Periodic work"
+
+    part = models.CharField(max_length=20, choices=Part.choices)
+    host = models.CharField(max_length=255)
+    started_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "staff_heartbeat"
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["part", "host"], name="one_heartbeat_per_part_and_host")]
+
+    def __str__(self):
+        return f"{self.part} on {self.host}"

@@ -236,7 +236,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULER = "mdm_project.beating:BeatingScheduler"
 CELERY_BEAT_SCHEDULE = {
+    "beat": {"task": "mdm_project.beat", "schedule": 15, "options": {"expires": 15}},
     "interpret-reports": {"task": "commands.interpret_reports", "schedule": 5, "options": {"expires": 5}},
     "drain-outbox": {"task": "devices.drain_outbox", "schedule": 5, "options": {"expires": 5}},
     "push-due": {"task": "apns.push_due", "schedule": 5, "options": {"expires": 5}},
@@ -250,6 +252,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
     "regroup": {"task": "devices.regroup", "schedule": 900, "options": {"expires": 900}},
+    "forget-old-beats": {"task": "mdm_project.forget_old_beats", "schedule": 3600, "options": {"expires": 3600}},
     "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},
     "delete-done-outbox": {"task": "devices.delete_done_outbox", "schedule": 3600, "options": {"expires": 3600}},
     "delete-old-rejections": {"task": "devices.delete_old_rejections", "schedule": 3600, "options": {"expires": 3600}},
