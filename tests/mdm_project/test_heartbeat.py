@@ -12,6 +12,7 @@ from mdm_project import heartbeat
 from mdm_project.celery import app
 from mdm_project.models import Heartbeat
 from mdm_project.run import beat_command
+from tests.factories import make_staff
 from tests.servers import environment, running_worker, start
 from tests.stories.test_enrollment import wait_until
 
@@ -51,6 +52,18 @@ def test_a_part_that_never_ran_is_said_to_be_unheard_of(client):
     degraded = client.get(reverse("readyz")).json()["degraded"]
     assert degraded["scheduler"] == "Scheduler: has not been heard of yet"
     assert set(degraded) == {"scheduler", "worker", "tasks"}
+
+
+@pytest.mark.django_db
+def test_the_dashboard_says_what_is_silent_since_when(client):
+    client.force_login(make_staff(is_superuser=True))
+    all_beat()
+    assert "silent since" not in client.get(reverse("admin:index")).content.decode()
+
+    let_pass(200, part=Part.WORKER)
+    page = client.get(reverse("admin:index")).content.decode()
+    assert f"Worker: silent since {Heartbeat.objects.get(part=Part.WORKER).last_at:%Y-%m-%d %H:%M:%S} UTC" in page
+    assert "no answer is read" in page
 
 
 @pytest.mark.django_db
