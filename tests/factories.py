@@ -5,6 +5,7 @@ import itertools
 import uuid
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apns.models import PushCertificate
@@ -108,6 +109,29 @@ def make_channel(
     if seen_at is not None:
         ChannelContact.objects.create(channel=channel, seen_at=seen_at)
     return channel
+
+
+def make_fleet(number: int) -> QuerySet[Device]:
+    """Enroll many iPhones with a handful of statements; return them in the order of their names."""
+    first = next(_numbers)
+    devices = Device.objects.bulk_create(
+        Device(udid=f"UDID-{first}-{n}", serial_number=f"F{first:06d}{n:05d}", name=f"iPhone {n:05d}", platform="ios",
+               os_version="18.5")
+        for n in range(number)
+    )  # fmt: skip
+    enrollments = Enrollment.objects.bulk_create(
+        Enrollment(device=device, key=device.udid, state=Enrollment.State.ENROLLED, topic=TOPIC,
+                   server_url="https://mdm.example.com", check_in_url="https://mdm.example.com",
+                   enrolled_at=timezone.now())
+        for device in devices
+    )  # fmt: skip
+    channels = Channel.objects.bulk_create(
+        Channel(device=each.device, enrollment=each, enrollment_key=each.key, state=Channel.State.ENABLED,
+                topic=each.topic, token=each.key.encode(), push_magic=each.key)
+        for each in enrollments
+    )  # fmt: skip
+    ChannelContact.objects.bulk_create(ChannelContact(channel=each, seen_at=timezone.now()) for each in channels)
+    return Device.objects.filter(pk__in=[device.pk for device in devices]).order_by("name")
 
 
 def make_command(request_type: str = "DeviceInformation", payload: dict | None = None, **fields) -> Command:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -108,9 +109,20 @@ def plant_profile(device: Device) -> list[str]:
     profile = create_profile("Planted", actor=SYSTEM, payloads=[wifi], removal_policy=policy)
     publish(profile, actor=SYSTEM)
     assign(profile, make_group(device))
-    recompute_desired()
-    reconcile()
+    send(profile)
     return [WIFI_PASSWORD, removal_password(Profile.objects.get(pk=profile.pk))]
+
+
+def send(profile: Profile) -> None:
+    """Have a profile sent; a worker that holds the lock of the reconciler just then sends it as well."""
+    recompute_desired()
+    for _ in range(100):
+        reconcile()
+        status = ItemStatus.objects.filter(profile=profile).first()
+        if status is not None:
+            break
+        time.sleep(0.1)
+    assert status and status.state == ItemStatus.State.SENT, "with its values"
 
 
 def plant_attributes(url: str, token: str, device: Device) -> list[str]:
@@ -131,9 +143,7 @@ def plant_attributes(url: str, token: str, device: Device) -> list[str]:
     profile = create_profile("Planted attributes", actor=SYSTEM, payloads=[wifi])
     publish(profile, actor=SYSTEM)
     assign(profile, make_group(device, name="Planted attributes"))
-    recompute_desired()
-    reconcile()
-    assert ItemStatus.objects.get(profile=profile).state == ItemStatus.State.SENT, "with its values"
+    send(profile)
     return list(ATTRIBUTES.values())
 
 

@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -22,6 +23,8 @@ from pathlib import Path
 SERVER_UID = 64913
 ROOT_FOLDER = Path("/var/lib/espalier")
 SOCKET_FOLDER = Path("/tmp")
+# Below what Linux and macOS give to outgoing connections (from 32768 and 49152).
+QUIET_PORTS = range(20_000, 32_000)
 
 
 class EmbeddedError(Exception):
@@ -126,8 +129,11 @@ def is_reachable(path: Path) -> bool:
 
 
 def free_port(wanted: int) -> int:
-    """Return wanted if nothing listens there on loopback, otherwise a free port."""
-    for port in (wanted, 0):
+    """Return wanted if nothing listens there on loopback, otherwise a free port.
+
+    One that no outgoing connection is given by the system, so that it is still free when it is bound a while later.
+    """
+    for port in (*filter(None, [wanted]), *random.sample(QUIET_PORTS, 50), 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

@@ -20,27 +20,34 @@ CHROMIUM_ARGUMENTS = [
 TIMEOUT_MS = 30_000
 
 
-@pytest.fixture
-def page(monkeypatch):
-    """A page of a fresh browser that fails the test when a script of ours does.
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium for the tests of a file; each has a context of its own.
 
-    Playwright keeps an event loop running in the test's thread. Django therefore takes the test for asynchronous code,
-    and opens a connection of its own for it, which is closed here.
+    Playwright keeps an event loop running in the thread of the tests. Django therefore takes them for asynchronous
+    code, and opens a connection of its own for them, which is closed here.
     """
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium on this machine")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT_MS)
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        yield page
+        yield browser
         connection.close()
         browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page in a fresh context that fails the test when a script of ours does."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    context.close()
     assert problems == []
 
 

@@ -22,7 +22,7 @@ from devices.timeline import SYSTEM, Actor
 from tests import factories
 from tests.api.client import Caller
 from tests.commands.governed import staff
-from tests.commands.test_workflow_batches import advance_all, enrolled_phones
+from tests.commands.test_workflow_batches import advance_all
 
 State = HeldAction.State
 
@@ -32,7 +32,7 @@ def held_batch(user, number: int = 4, second_person_above: int | None = 1) -> Wo
     GovernorLimit.objects.filter(danger="erase").update(
         per_person=50, in_all=50, second_person_above=second_person_above, delay_above=1
     )
-    phones = enrolled_phones(number)
+    phones = factories.make_fleet(number)
     actor = Actor.staff(user)
     batch = start_batch("offboard", phones, {"how": "erase"}, actor=actor, reason="sold", confirmed=number)
     advance_all()

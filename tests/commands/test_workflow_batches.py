@@ -16,7 +16,7 @@ from commands.workflows.engine import advance_due
 from commands.workflows.models import Workflow, WorkflowBatch, WorkflowStep
 from commands.workflows.services import WorkflowRefused, start_workflow
 from devices.escrow import keep_secret
-from devices.models import Channel, ChannelContact, Device, Enrollment, EscrowedSecret, Event
+from devices.models import Device, EscrowedSecret, Event
 from devices.timeline import Actor
 from tests import factories
 
@@ -28,37 +28,13 @@ def lee():
     return Actor.staff(factories.make_staff(username="h.lee", is_superuser=True))
 
 
-def enrolled_phones(number: int):
-    """Enroll many iPhones with a handful of statements; return them as a queryset."""
-    devices = Device.objects.bulk_create(
-        Device(udid=f"UDID-{n}", serial_number=f"BATCH{n:05d}", name=f"iPhone {n}", platform="ios", os_version="18.5")
-        for n in range(number)
-    )
-    enrollments = Enrollment.objects.bulk_create(
-        Enrollment(
-            device=device, key=device.udid, state="enrolled", topic=factories.TOPIC, server_url="https://mdm.example.com",
-            check_in_url="https://mdm.example.com", enrolled_at=timezone.now(),
-        )
-        for device in devices
-    )  # fmt: skip
-    channels = Channel.objects.bulk_create(
-        Channel(
-            device=it.device, enrollment=it, enrollment_key=it.key, state=Channel.State.ENABLED, topic=it.topic,
-            token=it.key.encode(), push_magic=it.key,
-        )
-        for it in enrollments
-    )  # fmt: skip
-    ChannelContact.objects.bulk_create(ChannelContact(channel=it, seen_at=timezone.now()) for it in channels)
-    return Device.objects.filter(pk__in=[it.pk for it in devices])
-
-
 def advance_all() -> None:
     while advance_due():
         pass
 
 
 def test_who_cannot_take_it_and_who_runs_one_is_left_out_with_the_reason(lee):
-    phones, mac = enrolled_phones(3), factories.make_channel(factories.make_device("macos")).device
+    phones, mac = factories.make_fleet(3), factories.make_channel(factories.make_device("macos")).device
     busy = phones.first()
     start_workflow("lost_device", busy, {"message": "x"}, actor=lee, reason="lost")
     every = Device.objects.filter(pk__in=[*phones.values_list("pk", flat=True), mac.pk])
@@ -90,7 +66,7 @@ def test_a_recovery_key_that_is_missing_refuses_each_mac_by_one_statement(lee):
 
 
 def test_a_dangerous_batch_wants_its_number(lee):
-    phones = enrolled_phones(2)
+    phones = factories.make_fleet(2)
     for confirmed in (None, 1, 3):
         with pytest.raises(ConfirmationRequired):
             start_batch("offboard", phones, {"how": "erase"}, actor=lee, reason="sold", confirmed=confirmed)
@@ -98,7 +74,7 @@ def test_a_dangerous_batch_wants_its_number(lee):
 
 
 def test_five_thousand_devices_take_as_many_statements_as_their_thousands(lee):
-    phones = enrolled_phones(5000)
+    phones = factories.make_fleet(5000)
     with CaptureQueriesContext(connection) as queries:
         batch = start_batch("refresh_everything", phones, {}, actor=lee)
     assert batch.workflows.count() == 5000
@@ -108,7 +84,7 @@ def test_five_thousand_devices_take_as_many_statements_as_their_thousands(lee):
 
 def test_a_thousand_devices_offboarded_by_one_session_stop_at_the_limit_and_say_why(lee):
     GovernorLimit.objects.filter(danger="erase").update(per_person=10, in_all=25, second_person_above=5)
-    phones = enrolled_phones(1000)
+    phones = factories.make_fleet(1000)
     batch = start_batch("offboard", phones, {"how": "erase"}, actor=lee, reason="sold", confirmed=1000)
     advance_all()
     holding.release_due()
@@ -129,7 +105,7 @@ def test_a_thousand_devices_offboarded_by_one_session_stop_at_the_limit_and_say_
 
 def test_single_offboardings_stop_at_the_limit_too(lee):
     GovernorLimit.objects.filter(danger="erase").update(per_person=4, in_all=25, second_person_above=None)
-    for phone in enrolled_phones(12):
+    for phone in factories.make_fleet(12):
         start_workflow("offboard", phone, {"how": "erase"}, actor=lee, reason="sold")
     advance_all()
     assert QueuedCommand.objects.filter(command__request_type="EraseDevice").count() == 4
@@ -138,7 +114,7 @@ def test_single_offboardings_stop_at_the_limit_too(lee):
 
 def test_a_refusal_of_the_governor_stays_on_the_timeline_and_is_told_once(lee):
     GovernorLimit.objects.filter(danger="erase").update(per_person=0)
-    phone = enrolled_phones(1).get()
+    phone = factories.make_fleet(1).get()
     workflow = start_workflow("offboard", phone, {"how": "erase"}, actor=lee, reason="sold")
     for _ in range(3):
         advance_all()
@@ -152,7 +128,7 @@ def test_a_refusal_of_the_governor_stays_on_the_timeline_and_is_told_once(lee):
 
 def test_what_is_over_goes_after_its_retention_and_what_runs_stays(lee, settings):
     settings.COMMAND_RETENTION_DAYS = 90
-    phones = enrolled_phones(2)
+    phones = factories.make_fleet(2)
     batch = start_batch("refresh_everything", phones, {}, actor=lee)
     cancel_batch(batch, lee.user, actor=lee)
     again = start_batch("refresh_everything", phones, {}, actor=lee)
@@ -181,7 +157,7 @@ def test_what_is_over_goes_after_its_retention_and_what_runs_stays(lee, settings
 
 
 def test_the_longer_a_device_is_away_the_seldomer_its_workflow_is_looked_at(lee):
-    workflow = start_workflow("lost_device", enrolled_phones(1).get(), {"message": "x"}, actor=lee, reason="lost")
+    workflow = start_workflow("lost_device", factories.make_fleet(1).get(), {"message": "x"}, actor=lee, reason="lost")
     advance_due()
     pauses = []
     for away in (timedelta(), timedelta(minutes=20), timedelta(days=1)):
@@ -194,7 +170,7 @@ def test_the_longer_a_device_is_away_the_seldomer_its_workflow_is_looked_at(lee)
 
 
 def test_one_that_somebody_else_started_at_the_same_moment_leaves_no_batch_without_devices(lee):
-    plan = plan_batch("refresh_everything", enrolled_phones(2))
+    plan = plan_batch("refresh_everything", factories.make_fleet(2))
     first = _write(plan, b"{}", lee, "")
     with pytest.raises(WorkflowRefused), transaction.atomic():
         _write(plan, b"{}", lee, "")

@@ -15,9 +15,8 @@ from devices.groups import add_members, create_group
 from devices.models import AccessLimit, Device
 from devices.timeline import SYSTEM, Actor
 from mdm_project.models import User
-from tests.commands.test_workflow_batches import enrolled_phones
 from tests.console.pages import text_of
-from tests.factories import make_channel, make_device, make_staff
+from tests.factories import make_channel, make_device, make_fleet, make_staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:devices_device_changelist")
@@ -116,7 +115,7 @@ def test_a_limited_person_sees_how_many_of_their_devices_it_is_on(console, phone
 
 @pytest.fixture
 def fleet():
-    return list(enrolled_phones(3).order_by("id"))
+    return list(make_fleet(3).order_by("id"))
 
 
 def held_batch(phones, user):
@@ -200,7 +199,7 @@ def test_the_statements_under_safety_do_not_grow_with_what_is_held_of_a_batch(co
 
     user = make_staff(username="h.lee", is_superuser=True)
     GovernorLimit.objects.filter(danger="erase").update(per_person=50, in_all=50)
-    fleet = list(enrolled_phones(9).order_by("id"))
+    fleet = list(make_fleet(9).order_by("id"))
     held_batch(fleet[:2], user)
     few = statements()
     held_batch(fleet[2:], user)

@@ -85,7 +85,7 @@ class Thief:
 
 @pytest.fixture
 def ids(server) -> list[int]:
-    return [factories.make_channel(factories.make_device("ios")).device_id for _ in range(FLEET)]
+    return list(factories.make_fleet(FLEET).values_list("pk", flat=True))
 
 
 @pytest.fixture
@@ -289,7 +289,12 @@ def ready_device() -> Device:
 
 @pytest.mark.parametrize("danger", OTHERS)
 def test_the_other_dangers_stop_at_their_limits_whoever_asks(db, danger):
-    request_type, payload, of_one, of_all = OTHERS[danger]
+    request_type, payload, *defaults = OTHERS[danger]
+    limit = GovernorLimit.objects.get(danger=danger, role=None)
+    assert [limit.per_person, limit.in_all] == defaults
+    # The same with numbers that are soon reached.
+    of_one, of_all = 3, 8
+    GovernorLimit.objects.filter(pk=limit.pk).update(per_person=of_one, in_all=of_all)
     devices = [ready_device().pk for _ in range(of_all + 10)]
     answers = []
     for person in range(4):
