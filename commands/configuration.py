@@ -16,7 +16,7 @@ from profiles.models import Assignment, DesiredItem, ItemStatus
 
 State = ItemStatus.State
 Queued = QueuedCommand.State
-WORDS = ("pending", "sent", "acknowledged", "verified", "failed", "removing", "removed")
+WORDS = ("pending", "sent", "acknowledged", "verified", "failed", "removing", "removed", "not_applicable")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ def item_words(
     """
     if wanted is None:
         return _words_of_unwanted(status, queued, channel)
+    if wanted.refusal:
+        return Words("not_applicable", _not_for_it(wanted, status))
     if status is None or status.state == State.REMOVED:
         return Words("pending", _held_back(wanted) or "not yet queued")
     if status.state == State.REMOVING:
@@ -86,6 +88,15 @@ def item_words(
         why = _held_back(wanted) or "not yet queued"
         return Words("pending", f"version {wanted.version.number} is wanted, {has} was sent before; {why}")
     return _words_of_state(status, wanted, queued, channel)
+
+
+def _not_for_it(wanted: DesiredItem, status: ItemStatus | None) -> str:
+    """Say why the device cannot use it, and that what it has of it stays."""
+    is_on_it = status is not None and status.state in (State.ACKNOWLEDGED, State.VERIFIED)
+    if not is_on_it:
+        return wanted.refusal
+    has = f"version {status.version.number}" if status.version else "another version"
+    return f"{wanted.refusal}; {has} was sent before and stays until the profile is unassigned"
 
 
 def _words_of_state(status: ItemStatus, wanted: DesiredItem, queued, channel: Channel) -> Words:

@@ -137,7 +137,8 @@ def _held(device: Device, user) -> list[Entry]:
 
 
 def _on_the_way(device: Device) -> list[Entry]:
-    items = DesiredItem.objects.filter(channel__device=device).select_related("profile", "version").order_by("id")
+    items = DesiredItem.objects.filter(channel__device=device, refusal="")
+    items = items.select_related("profile", "version").order_by("id")
     proven = ItemStatus.objects.filter(channel__device=device, state=ItemStatus.State.VERIFIED).order_by()
     has = set(proven.values_list("channel_id", "identifier", "version_id"))
     missing = [each for each in items if (each.channel_id, each.identifier, each.version_id) not in has]

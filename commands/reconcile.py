@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from django.db import connection, transaction
-from django.db.models import Case, DateTimeField, F, Q, Value, When
+from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from commands.governor.removals import admit_removals
@@ -25,7 +25,7 @@ from devices.timeline import SYSTEM, Actor, record_event
 from mdm_project import plist
 from mdm_project.errors import EspalierError
 from profiles.desired import kick_reconciler
-from profiles.models import ItemStatus, ProfileVersion
+from profiles.models import DesiredItem, ItemStatus, ProfileVersion
 from profiles.rendering import render, render_each, seal_digest
 
 State = ItemStatus.State
@@ -69,7 +69,8 @@ SELECT d.version_id, d.channel_id, d.identifier, s.id AS status_id, s.command_id
 FROM profiles_desireditem d {_ENROLLED.format(item="d")}
 JOIN profiles_assignment a ON a.id = d.assignment_id
 LEFT JOIN profiles_itemstatus s ON s.channel_id = d.channel_id AND s.identifier = d.identifier
-WHERE (s.id IS NULL OR s.version_id IS DISTINCT FROM d.version_id OR s.state IN (5, 6)
+WHERE d.refusal = ''
+  AND (s.id IS NULL OR s.version_id IS DISTINCT FROM d.version_id OR s.state IN (5, 6)
        OR (s.state IN (0, 4) AND NOT s.is_stopped
            AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= statement_timestamp())))
   AND NOT (a.rollout_state = 'halted' AND d.version_id = a.rollout_version_id
@@ -170,6 +171,8 @@ def retry_items(statuses, *, actor: Actor) -> int:
     failed = statuses.filter(Q(state=State.FAILED) | Q(state__in=(State.PENDING, State.REMOVING), command_id=None))
     # A removal that was acknowledged waits for the device's list and for nothing else.
     due = failed.exclude(state=State.REMOVING, next_attempt_at=None)
+    refused = DesiredItem.objects.filter(channel=OuterRef("channel"), identifier=OuterRef("identifier"))
+    due = due.exclude(Exists(refused.exclude(refusal="")))
     again = Case(When(state=State.REMOVING, then=Now()), default=Value(None), output_field=DateTimeField())
     state = Case(When(state=State.REMOVING, then=F("state")), default=Value(State.PENDING.value))
     with transaction.atomic():

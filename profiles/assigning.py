@@ -12,7 +12,7 @@ from devices import outbox
 from devices.models import Group
 from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict
-from profiles.desired import recompute_desired
+from profiles.desired import lock_desired, recompute_desired
 from profiles.models import Assignment, Profile, ProfileVersion
 from profiles.reach import require_assignment_within, require_included_within, require_profile_within
 
@@ -79,6 +79,7 @@ def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assi
 def delete_assignment(assignment: Assignment, *, actor: Actor) -> None:
     """End an assignment; the reconciler removes the profile where nothing else wants it."""
     require_assignment_within(assignment, actor)
+    lock_desired()
     _tell(assignment, actor, "assignment_deleted", f"{assignment.profile.name} no longer assigned so")
     Assignment.objects.filter(pk=assignment.pk).update(is_enabled=False)
     # Now, so that what is lost is counted, and other assignments take over, before the rows go with this one.

@@ -28,13 +28,15 @@ _BUCKET = (
 
 # scoped -> active -> member -> wanted -> difference.
 # An assignment that has no version for a device (nothing published; not in the stage and nothing before) says nothing
-# about it, so that one of lower priority may. Of equal identifiers the higher priority wins, then the older assignment.
+# about it, so that one of lower priority may. One with stages whose first has not begun has none for anybody, even
+# where it was committed between the start of rollouts and this statement. Of equal identifiers the higher priority
+# wins, then the older assignment.
 DIFFERENCE = """
 WITH active AS MATERIALIZED (
     SELECT a.id, a.profile_id, a.priority, p.identifier, p.scope,
            CASE WHEN a.rollout_state IN ('running', 'halted') THEN a.stages[a.stage + 1] END AS percent,
            CASE a.rollout_state
-                WHEN 'none' THEN coalesce(a.version_id, newest.id)
+                WHEN 'none' THEN CASE WHEN cardinality(a.stages) = 0 THEN coalesce(a.version_id, newest.id) END
                 WHEN 'rolled_back' THEN a.previous_version_id
                 ELSE a.rollout_version_id END AS version_id,
            a.previous_version_id
@@ -114,13 +116,12 @@ def recompute_desired(
     """Write what is wanted now and was not, or no longer is; without arguments for everything.
 
     Groups stand for the profiles that are assigned by them; devices narrow whatever else is given. Computations are
-    serialised by an advisory lock, taken after the rows they are about. A second call finds nothing to do.
+    serialised by an advisory lock, taken before any row of theirs. A second call finds nothing to do.
     """
     with transaction.atomic():
         scope = scope_of(profile_ids, group_ids, device_ids)
-        # Here, so that nobody computes between a publication and the start of its first stage.
-        start_rollouts(scope["profiles"])
         lock_desired()
+        start_rollouts(scope["profiles"])
         with connection.cursor() as cursor:
             cursor.execute(_WRITE, scope)
             rows = cursor.fetchall()
@@ -148,7 +149,10 @@ def profiles_assigned_by(group_ids: Collection[int]) -> set[int]:
 
 
 def lock_desired() -> None:
-    """Wait until no other transaction computes what is wanted; held to the end of this one."""
+    """Wait until no other transaction computes what is wanted; held to the end of this one.
+
+    Who changes assignments and computes in the same transaction takes it first: whoever has it waits for those rows.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_DESIRED_LOCK])
 

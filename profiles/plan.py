@@ -97,6 +97,7 @@ def plan(change: dict, *, actor: Actor) -> Plan:
     """Work out what a change would do and keep it as a plan that may be applied; nothing is changed."""
     change = changes.complete(change)
     with transaction.atomic():
+        lock_desired()
         effect = _effect(changes.carry_out(change, actor))
         transaction.set_rollback(True)
     return Plan.objects.create(change=change, base_hash=effect.digest, summary=effect.summary, created_by=actor.name)
@@ -110,6 +111,7 @@ def apply_plan(token: UUID | str, *, actor: Actor) -> Changed:
             raise NotFound("there is no such plan")
         if row.applied_at is not None:
             raise Conflict("this plan was applied before")
+        lock_desired()
         profile_ids = _carry_out(row.change, actor)
         if _effect(profile_ids).digest != bytes(row.base_hash):
             raise StalePlan("devices, groups or assignments changed since this plan was shown")
@@ -133,7 +135,6 @@ def _carry_out(change: dict, actor: Actor) -> set[int]:
 
 def _effect(profile_ids: set[int]) -> Effect:
     start_rollouts(profile_ids)
-    lock_desired()
     with connection.cursor() as cursor:
         cursor.execute(_EFFECT, scope_of(profile_ids) | {"shown": SHOWN_ITEMS})
         digest, device_count, counted, explained = cursor.fetchone()

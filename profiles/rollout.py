@@ -35,12 +35,13 @@ WHERE a.id = t.id AND t.version_id IS NOT NULL AND t.version_id IS DISTINCT FROM
 RETURNING a.id, a.stages[1]"""
 
 # Of the devices that should have the version being rolled out: how many have it proven, and how many failed with it.
-# An item that failed and is being tried again still counts, until its device's list shows it.
+# An item that failed and is being tried again still counts, until its device's list shows it; one with a refusal never.
 _PROGRESS = """
 SELECT a.id, count(d.id), count(*) FILTER (WHERE s.state = 3),
        count(*) FILTER (WHERE s.state = 4 OR (s.attempts > 0 AND s.state IN (0, 1, 2)))
 FROM profiles_assignment a
-LEFT JOIN profiles_desireditem d ON d.assignment_id = a.id AND d.version_id = a.rollout_version_id
+LEFT JOIN profiles_desireditem d
+       ON d.assignment_id = a.id AND d.version_id = a.rollout_version_id AND d.refusal = ''
 LEFT JOIN profiles_itemstatus s
        ON s.channel_id = d.channel_id AND s.identifier = d.identifier AND s.version_id = d.version_id
 WHERE a.id = ANY(%s) GROUP BY a.id ORDER BY a.id"""

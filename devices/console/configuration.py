@@ -33,8 +33,9 @@ STATUS_OF = {
     "failed": status.FAILED,
     "removing": Status("Removing", "wait", "remove_circle"),
     "removed": Status("Removed", "gone", "delete"),
+    "not_applicable": Status("Not for this device", "gone", "block"),
 }
-SETTLED = ("verified", "failed", "removed")
+SETTLED = ("verified", "failed", "removed", "not_applicable")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def _key(item: Item) -> tuple:
 
 
 def _waits(item: Item) -> bool:
-    return bool(item.status and item.status.attempts and item.status.next_attempt_at)
+    is_for_it = item.words.word != "not_applicable"
+    return bool(is_for_it and item.status and item.status.attempts and item.status.next_attempt_at)
 
 
 def _groups(device: Device, assignment_ids: set[int]) -> dict[int, list[tuple[int, str]]]:

@@ -111,7 +111,7 @@ def _problems(device: Device) -> list[tuple[bool, str]]:
 
 def _profiles(device: Device) -> tuple[int, int, int]:
     """Return how many profiles the device should have, how many of them are proven, and how many failed."""
-    wanted = DesiredItem.objects.filter(channel__device=device, channel__enrollment__is_current=True)
+    wanted = DesiredItem.objects.filter(channel__device=device, channel__enrollment__is_current=True, refusal="")
     status = ItemStatus.objects.filter(
         channel=OuterRef("channel"), identifier=OuterRef("identifier"), version=OuterRef("version")
     )

@@ -31,7 +31,7 @@ SELECT d.assignment_id, count(*),
        count(*) FILTER (WHERE s.state IN (1, 2) AND s.version_id = d.version_id)
 FROM profiles_desireditem d
 LEFT JOIN profiles_itemstatus s ON s.channel_id = d.channel_id AND s.identifier = d.identifier
-WHERE d.assignment_id = ANY(%s) GROUP BY d.assignment_id"""
+WHERE d.assignment_id = ANY(%s) AND d.refusal = '' GROUP BY d.assignment_id"""
 
 
 @dataclass(frozen=True)

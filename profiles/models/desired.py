@@ -9,13 +9,19 @@ from profiles.models.profile import Profile, ProfileVersion
 
 
 class DesiredItem(models.Model):
-    """A version of a profile that a channel should have, and by which assignment."""
+    """A version of a profile that a channel should have, and by which assignment.
+
+    One with a ``refusal`` is not for this device: it is never sent and counts nowhere as pending or failed.
+    """
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="desired_items")
     identifier = models.TextField(help_text="PayloadIdentifier; one item each")
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="desired_items")
     version = models.ForeignKey(ProfileVersion, on_delete=models.CASCADE, related_name="desired_items")
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="desired_items")
+    refusal = models.TextField(
+        blank=True, default="", db_default="", help_text="why the device cannot use it; empty: it can, and gets it"
+    )
 
     class Meta:
         ordering = ["id"]

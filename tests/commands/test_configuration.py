@@ -10,7 +10,7 @@ from devices.models import Channel, ChannelContact, Enrollment
 from devices.timeline import SYSTEM
 from profiles import rollout
 from profiles.desired import recompute_desired
-from profiles.models import ItemStatus
+from profiles.models import DesiredItem, ItemStatus
 from tests.factories import make_channel
 from tests.profiles.assigned import assign, fill, make_group, make_profile, publish_text
 
@@ -42,6 +42,23 @@ def profile(group):
 def said(channel: Channel) -> tuple[str, str]:
     (item,) = items_of(channel.device)
     return item.words.word, item.words.reason
+
+
+def test_what_a_device_cannot_use_says_why_and_is_never_sent(profile, channel):
+    """B1: it is neither pending nor failed."""
+    DesiredItem.objects.update(refusal="needs a supervised device")
+    assert not reconcile()
+    assert said(channel) == ("not_applicable", "needs a supervised device")
+
+
+def test_what_was_sent_before_stays_and_is_told(profile, channel):
+    reconcile()
+    have(state=State.VERIFIED)
+    DesiredItem.objects.update(refusal="removed in macOS 26")
+    assert said(channel) == (
+        "not_applicable", "removed in macOS 26; version 1 was sent before and stays until the profile is unassigned"
+    )  # fmt: skip
+    assert not reconcile()
 
 
 def have(**fields) -> None:

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from devices import outbox
@@ -8,6 +9,7 @@ from devices.models import Event
 from devices.timeline import SYSTEM
 from mdm_project.errors import BadRequest, Conflict
 from profiles import assigning, rollout
+from profiles.desired import DIFFERENCE, scope_of
 from profiles.models import Assignment, DesiredItem, ItemStatus
 from tests.profiles.assigned import assign, make_channels, make_group, make_profile, publish_text
 
@@ -58,6 +60,24 @@ def test_a_first_rollout_grows_by_stages_that_contain_one_another(profile, group
     assert assignment.rollout_state == State.DONE
     with pytest.raises(Conflict):
         rollout.advance(assignment, actor=SYSTEM)
+
+
+def test_before_the_first_stage_began_nobody_is_meant(profile, group):
+    """B3: an assignment that was committed after rollouts were started says nothing yet."""
+    assign(profile, group, stages=[20, 50, 100])
+    with connection.cursor() as cursor:
+        cursor.execute(f"{DIFFERENCE} SELECT count(*) FROM difference", scope_of())
+        assert cursor.fetchone() == (0,)
+
+
+def test_devices_that_it_is_not_for_count_nowhere(profile, group):
+    assignment = staged(profile, group)
+    reached = len(have(1))
+    first = DesiredItem.objects.order_by("id").first()
+    note_states(first.version, ItemStatus.State.FAILED, 1)
+    assert rollout.progress_of([assignment.pk])[assignment.pk] == rollout.Progress(reached, 0, 1)
+    DesiredItem.objects.filter(pk=first.pk).update(refusal="needs a supervised device")
+    assert rollout.progress_of([assignment.pk])[assignment.pk] == rollout.Progress(reached - 1)
 
 
 def test_devices_outside_the_stage_keep_the_version_before(profile, group):
