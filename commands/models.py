@@ -190,4 +190,5 @@ def report_context(enrollment_key: str, user_key: str) -> str:
 
 # Models of packages within this app.
 from commands.governor.models import GovernorLimit, HeldAction, KillSwitch, LimitChange, PermitRow  # noqa: E402, F401
+from commands.standing import ItemStanding  # noqa: E402, F401
 from commands.workflows.models import Workflow, WorkflowStep  # noqa: E402, F401

@@ -111,7 +111,8 @@ SET profile_id = excluded.profile_id, version_id = excluded.version_id, uuid = e
     rendered_digest_encrypted = excluded.rendered_digest_encrypted, state = 1,
     attempts = CASE WHEN {_IS_ANOTHER_TRY} THEN s.attempts ELSE 0 END,
     error = CASE WHEN {_IS_ANOTHER_TRY} THEN s.error ELSE '' END,
-    is_stopped = false, next_attempt_at = NULL, command_id = excluded.command_id, updated_at = excluded.updated_at"""
+    is_stopped = false, is_held = false, is_ended = false, next_attempt_at = NULL, command_id = excluded.command_id,
+    updated_at = excluded.updated_at"""
 
 _NOT_RENDERED = f"""
 INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, state, attempts,
@@ -124,14 +125,15 @@ SET profile_id = excluded.profile_id, version_id = excluded.version_id, state = 
 
 _REMOVING = """
 UPDATE profiles_itemstatus s
-SET state = 5, attempts = CASE s.state WHEN 5 THEN s.attempts ELSE 0 END, is_stopped = false, next_attempt_at = NULL,
+SET state = 5, attempts = CASE s.state WHEN 5 THEN s.attempts ELSE 0 END, is_stopped = false, is_held = false,
+    next_attempt_at = NULL,
     error = CASE s.state WHEN 5 THEN s.error ELSE '' END, command_id = q.id, updated_at = statement_timestamp()
 FROM commands_queuedcommand q WHERE q.command_id = %s AND s.channel_id = q.channel_id AND s.identifier = %s"""
 
 # The governor lets it go later: it is looked at again, and whoever looks reads why.
 _HELD = """
 UPDATE profiles_itemstatus
-SET state = 5, command_id = NULL, is_stopped = false, error = %s, updated_at = statement_timestamp(),
+SET state = 5, command_id = NULL, is_stopped = false, is_held = true, error = %s, updated_at = statement_timestamp(),
     attempts = CASE state WHEN 5 THEN attempts ELSE 0 END,
     next_attempt_at = statement_timestamp() + interval '10 minutes'
 WHERE channel_id = ANY(%s) AND identifier = %s"""

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 
 from commands.configuration import Item, items_of
 from commands.reconcile import retry_items
+from commands.standing import SETTLED, STATUS_OF
 from devices.console.page import find_device
 from devices.models import Device
 from devices.timeline import Actor
-from mdm_project import status
 from mdm_project.status import Status
 from profiles.effective import effective_configuration
 from profiles.models import Assignment, ItemStatus
@@ -25,17 +25,6 @@ from profiles.removal import Explanation, Removable, removability
 
 MAY_SEE = "profiles.view_profile"
 MAY_RETRY = "commands.add_command"
-STATUS_OF = {
-    "pending": status.PENDING,
-    "sent": status.SENT,
-    "acknowledged": status.ACKNOWLEDGED,
-    "verified": status.VERIFIED,
-    "failed": status.FAILED,
-    "removing": Status("Removing", "wait", "remove_circle"),
-    "removed": Status("Removed", "gone", "delete"),
-    "not_applicable": Status("Not for this device", "gone", "block"),
-}
-SETTLED = ("verified", "failed", "removed", "not_applicable")
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,7 @@ def configuration_context(device: Device, text: str = "") -> dict:
     return {
         "configuration": rows,
         "others": others,
-        "is_settled": all(item.words.word in SETTLED for item in items),
+        "is_settled": all(item.words.word in SETTLED or item.words.word == "failed" for item in items),
         "has_failed": any(item.words.word == "failed" or _waits(item) for item in items),
         "configuration_version": zlib.crc32(repr(words).encode()),
     }

@@ -58,6 +58,15 @@ class ItemStatus(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
     is_stopped = models.BooleanField(default=False, help_text="failed too often; staff must retry it")
+    is_held = models.BooleanField(default=False, db_default=False, help_text="the governor lets it go later")
+    is_ended = models.BooleanField(
+        default=False, db_default=False, help_text="removed by its own rule: not installed again in this version"
+    )
+    may_be_installed = models.BooleanField(
+        default=False, db_default=False, help_text="the device acknowledged it once, or never answered a delivery"
+    )
+    ends_at = models.DateTimeField(null=True, help_text="when the device removes it by itself")
+    ends_after_s = models.FloatField(null=True, help_text="seconds from its installation until it removes itself")
     error = models.TextField(blank=True, help_text="the device's own words")
     command_id = models.BigIntegerField(null=True, help_text="commands.QueuedCommand under way")
     updated_at = models.DateTimeField(default=timezone.now)

@@ -159,7 +159,7 @@ def test_what_a_halted_rollout_holds_back_says_why(group, channel):
     assignment = assign(make_profile(), group, stages=[100])
     recompute_desired()
     rollout.halt(assignment, "looks bad", actor=SYSTEM)
-    assert said(channel) == ("pending", "the rollout is halted: looks bad")
+    assert said(channel) == ("held", "the rollout is halted: looks bad")
 
 
 def test_a_device_that_left_has_nothing(profile, channel):
