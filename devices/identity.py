@@ -7,7 +7,6 @@ A refusal here is 400 or 403: 401 would make the device remove its enrollment.
 """
 
 import hashlib
-import ipaddress
 import time
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from devices.models import CertificateAuthority
 from mdm_project import cms, pki
 from mdm_project.connections import django_connection
 from mdm_project.errors import BadRequest
+from mdm_project.peers import is_trusted_proxy
 
 AUTHORITIES_LIFETIME_S = 10
 AUTHORITIES_RELOAD_S = 1
@@ -75,18 +75,6 @@ def _certificate(environ: dict, body: bytes) -> bytes | None:
 @lru_cache(maxsize=4)
 def _header_variable(name: str) -> str:
     return "HTTP_" + name.upper().replace("-", "_")
-
-
-@lru_cache(maxsize=1024)
-def is_trusted_proxy(address: str) -> bool:
-    """Tell whether a peer may relay client certificates (TRUSTED_PROXIES); anything unreadable may not."""
-    try:
-        peer = ipaddress.ip_address(address.split("%")[0])
-    except ValueError:
-        return False
-    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
-        peer = peer.ipv4_mapped
-    return any(peer in network for network in settings.TRUSTED_PROXIES if network.version == peer.version)
 
 
 def verified(der: bytes) -> Presented:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from devices.models import Device, RejectedMessage
 from mdm_project.crypto import seal_body
 from mdm_project.errors import EspalierError
+from mdm_project.peers import client_address
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def keep_rejected(environ: dict, excerpt: bytes, size_bytes: int, error: Espalie
     try:
         device = Device.objects.filter(udid=claimed_key).values_list("id", flat=True).first() if claimed_key else None
         row = {
-            "device": device, "address": environ.get("REMOTE_ADDR") or None, "path": environ.get("PATH_INFO", "")[:500],
+            "device": device, "address": client_address(environ), "path": environ.get("PATH_INFO", "")[:500],
             "content_type": environ.get("CONTENT_TYPE", "")[:200], "claimed_key": claimed_key, "status": error.status,
             "code": error.code, "reason": error.detail[:2000].replace("\0", ""), "size": size_bytes, "hash": body_hash,
             "excerpt": seal_body(excerpt, excerpt_context(body_hash)), "most": MAX_NEW_A_MINUTE,

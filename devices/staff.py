@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from devices.models import Event
 from devices.timeline import record_event
+from mdm_project.peers import client_address
 
 POWERS = frozenset({"is_active", "is_staff", "is_superuser", "groups", "user_permissions"})
 ADDED, POWERS_CHANGED, PASSWORD_SET = "staff_added", "staff_powers_changed", "staff_password_set"
@@ -69,7 +70,7 @@ def connect() -> None:
 
 
 def _address(request) -> str:
-    return (request.META.get("REMOTE_ADDR") or "") if request is not None else ""
+    return (client_address(request.META) or "") if request is not None else ""
 
 
 def _signed_in(sender, request, user, **kwargs):

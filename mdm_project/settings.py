@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from mdm_project import embedded
+from mdm_project.key_strength import problems_of_encryption_keys, problems_of_secret_key
 from mdm_project.theme import UNFOLD  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -56,6 +57,10 @@ def _kept_secret(name: str, make) -> str:
 
 SECRET_KEY = _kept_secret("SECRET_KEY", lambda: secrets.token_urlsafe(50))
 ENCRYPTION_KEYS = [key.strip() for key in _kept_secret("ENCRYPTION_KEYS", lambda: secrets.token_hex(32)).split(",")]
+if IS_PRODUCTION:
+    weak = [*problems_of_encryption_keys(ENCRYPTION_KEYS), *problems_of_secret_key(SECRET_KEY)]
+    if weak:
+        raise ImproperlyConfigured(f"ESPALIER_ENV=production refuses keys that protect nothing: {'; '.join(weak)}")
 
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
@@ -205,7 +210,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "espalier",
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        # Bytes only: who can write to Redis must not be able to have objects made here.
+        "OPTIONS": {
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+            "serializer": "mdm_project.cache_bytes.BytesSerializer",
+        },
     }
 }
 

@@ -1,18 +1,27 @@
-"""Signing in to the console, with a limit on guessing: after too many failures a name or an address has to wait."""
+"""Signing in to the console, with a limit on guessing that nobody else can use up.
 
+What counts is the name together with the address: a right password is never refused for what others did, neither
+strangers who guess at the same name nor those behind the same address. nginx slows down an address that tries many
+names (deploy/nginx.conf).
+"""
+
+import hashlib
 from datetime import timedelta
 
+from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db import connection, transaction
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
 from mdm_project.models import SignIn
+from mdm_project.peers import client_address
 from mdm_project.roles import is_api_only
 
 WINDOW = timedelta(minutes=15)
-MAX_FAILURES_OF_NAME = 10
-MAX_FAILURES_OF_ADDRESS = 50
+MAX_FAILURES = 10
+TOO_MANY = "Too many failed sign-ins of this name from your address. Wait a quarter of an hour and try again."
+AT_ONCE = "Another sign-in of this name from your address is being checked. Try again."
 
 
 class LimitedAuthenticationForm(AuthenticationForm):
@@ -20,28 +29,42 @@ class LimitedAuthenticationForm(AuthenticationForm):
 
     def clean(self):
         username = (self.cleaned_data.get("username") or "")[:150]
-        address = self.request.META.get("REMOTE_ADDR") if self.request is not None else None
-        if is_limited(username, address):
-            raise ValidationError(
-                "Too many failed sign-ins. Wait a quarter of an hour and try again.", code="too_many_failures"
-            )
-        return super().clean()
+        address = client_address(self.request.META) if self.request is not None else None
+        # Guesses sent at once are checked one after the other: otherwise each would see the failures before it only.
+        with transaction.atomic():
+            try:
+                _require_few_failures(username, address)
+                return super().clean()
+            except ValidationError as error:
+                refusal = error
+        raise refusal  # behind the transaction, so that the failure stays written
 
     def confirm_login_allowed(self, user):
-        super().confirm_login_allowed(user)
-        if is_api_only(user):
-            raise ValidationError(
-                "This account is for programs: it uses the API with a token and has no console.", code="api_only"
-            )
+        """Refuse with the reason; the password was right, so Django tells nobody, and we do."""
+        try:
+            super().confirm_login_allowed(user)
+            if is_api_only(user):
+                raise ValidationError(
+                    "This account is for programs: it uses the API with a token and has no console.", code="api_only"
+                )
+        except ValidationError:
+            credentials = {"username": user.get_username()}
+            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            raise
 
 
-def is_limited(username: str, address: str | None) -> bool:
-    """Tell whether this name or address failed too often in the last quarter of an hour.
+def _require_few_failures(username: str, address: str | None) -> None:
+    """Raise ValidationError where this name failed too often from this address, or is just being tried from there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(username, address)])
+        (is_alone,) = cursor.fetchone()
+    if not is_alone:
+        raise ValidationError(AT_ONCE, code="at_once")
+    recent = SignIn.objects.filter(username=username, address=address, at__gt=timezone.now() - WINDOW)
+    if recent.filter(succeeded=False).count() >= MAX_FAILURES:
+        raise ValidationError(TOO_MANY, code="too_many_failures")
 
-    Behind a proxy all share its address, so that limit is wide; the one of the name is what stops guessing.
-    """
-    recent = SignIn.objects.filter(Q(username=username) | Q(address=address), at__gt=timezone.now() - WINDOW)
-    failures = list(recent.filter(succeeded=False).values_list("username", "address")[:1000])
-    of_name = sum(name == username for name, _ in failures)
-    of_address = sum(address is not None and where == address for _, where in failures)
-    return of_name >= MAX_FAILURES_OF_NAME or of_address >= MAX_FAILURES_OF_ADDRESS
+
+def _lock_number(username: str, address: str | None) -> int:
+    digest = hashlib.sha256(f"sign-in:{username}:{address}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

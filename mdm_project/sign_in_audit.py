@@ -2,6 +2,8 @@
 
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 
+from mdm_project.peers import client_address
+
 MAX_USERNAME = 150
 
 
@@ -14,8 +16,8 @@ def connect() -> None:
 def _record(username: str, succeeded: bool, request) -> None:
     from mdm_project.models import SignIn
 
-    address = request.META.get("REMOTE_ADDR") if request is not None else None
-    SignIn.objects.create(username=username[:MAX_USERNAME], succeeded=succeeded, address=address or None)
+    address = client_address(request.META) if request is not None else None
+    SignIn.objects.create(username=username[:MAX_USERNAME], succeeded=succeeded, address=address)
 
 
 def _succeeded(sender, request, user, **kwargs):

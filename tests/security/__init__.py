@@ -1,0 +1,1 @@
+"""The findings of an attack: each test carries one out."""
