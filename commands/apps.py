@@ -11,6 +11,7 @@ class CommandsConfig(AppConfig):
 
     def ready(self):
         import_module("commands.schedule")
+        import_module("commands.refreshing")
         import_module("commands.profile_results")
         import_module("commands.rerendering")
         import_module("commands.device_filters")

@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from commands.interpreters import REFUSED, CommandReport, interpreters_of
 from commands.models import Command, QueuedCommand, Report, report_context
 from commands.workflows.notice import commands_answered
+from devices.contacts import note_answers
 from devices.inventory import lock_devices
 from devices.inventory.answers import storable
 from devices.isolation import work_isolated
@@ -87,6 +88,7 @@ def interpret_reports(limit: int = 200) -> int:
         _mark(reports, outcomes)
         _note_failures(reports, outcomes)
         commands_answered(report.queued.command_id for report in reports if report.queued)
+    note_answers((report.channel_id, report.received_at) for report in reports)
     return len(reports)
 
 

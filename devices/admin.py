@@ -21,6 +21,7 @@ from devices.console.filters import (
     CommandsFilter,
     EnrollmentStateFilter,
     LastSeenFilter,
+    LockFilter,
     OSMajorFilter,
     PushFilter,
 )
@@ -65,7 +66,7 @@ class DeviceAdmin(SavedSearchPages, BulkActions, DevicePages, SecretPages, NoteP
     list_display_links = None
     list_filter = (
         "platform", OSMajorFilter, EnrollmentStateFilter, "is_supervised", LastSeenFilter, CommandsFilter, PushFilter,
-        GroupFilter, TagFilter,
+        LockFilter, GroupFilter, TagFilter,
     )  # fmt: skip
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"

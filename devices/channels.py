@@ -27,6 +27,9 @@ SUPERSEDED = "superseded"
 MAX_FACT_LENGTH = 255  # some are indexed, and PostgreSQL takes entries up to 2,700 bytes
 MAX_USERS = 500  # of one device; the largest Shared iPads in schools stay far below
 STATE = Channel.State
+ENDED_BY_ENROLLING = (
+    EscrowedSecret.Kind.BOOTSTRAP_TOKEN, EscrowedSecret.Kind.UNLOCK_TOKEN, EscrowedSecret.Kind.LOCK_PIN,
+)  # fmt: skip
 
 
 class IdentityRefused(Refused):
@@ -189,7 +192,9 @@ def begin_enrollment(message: dict, key: ChannelKey, topic: str, terms: Terms) -
         channel = Channel.objects.create(
             device=device, enrollment=enrollment, enrollment_key=key.enrollment, user_key="", topic=topic
         )
-    escrow.end_secrets(device, EscrowedSecret.Kind.BOOTSTRAP_TOKEN, EscrowedSecret.Kind.UNLOCK_TOKEN)
+    # What opened the device of before opens nothing now: it starts anew, without a lock.
+    escrow.end_secrets(device, *ENDED_BY_ENROLLING)
+    Device.objects.filter(pk=device.pk, locked_at__isnull=False).update(locked_at=None)
     return channel
 
 

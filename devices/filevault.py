@@ -20,6 +20,7 @@ from mdm_project.crypto import seal, unseal
 from mdm_project.enveloped import Recipient, open_enveloped
 from mdm_project.errors import BadRequest
 
+FOREIGN_KEY = "recovery_key_not_ours"  # the kind of an event
 _FORM = re.compile(rb"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){5}")
 _NAMESPACE = uuid.UUID("4f1c5f0e-6f0b-4c8e-9a3d-6d5a4b0f7c21")
 

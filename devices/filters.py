@@ -52,6 +52,7 @@ class DeviceFilter(filters.FilterSet):
     last_seen_before = filters.IsoDateTimeFilter(method="filter_seen_before", help_text="also those never seen")
     group = filters.NumberFilter(method="filter_group", help_text="id: who is in it now")
     saved_search = filters.NumberFilter(method="filter_saved_search", help_text="id: what it finds for you now")
+    is_locked = filters.BooleanFilter(method="filter_locked", help_text="Macs that wait for the PIN of their lock")
     battery_level_below = filters.NumberFilter(field_name="battery_level", lookup_expr="lt")
 
     class Meta:
@@ -105,6 +106,10 @@ class DeviceFilter(filters.FilterSet):
             return narrowed(queryset, saved, self.request.user)
         except BrokenSearch as error:
             raise BadRequest(error.detail, fields={name: error.detail}) from error
+
+    def filter_locked(self, queryset, name, is_locked):
+        locked = Device.objects.locked()
+        return queryset.filter(pk__in=locked) if is_locked else queryset.exclude(pk__in=locked)
 
     def filter_os_version_from(self, queryset, name, version):
         return queryset.filter(os_version_parts__gte=_parts(version))

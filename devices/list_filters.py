@@ -99,6 +99,10 @@ def _by_contact(devices, value, _user):
     return devices.filter(_heard_within(end)) if end else devices
 
 
+def _by_lock(devices, _value, _user):
+    return devices.locked()
+
+
 def _by_push(devices, _value, _user):
     gone = Channel.objects.filter(device=OuterRef("pk"), user_key="", push_gone_at__isnull=False)
     return devices.filter(Exists(gone))
@@ -146,6 +150,7 @@ SEEN_CHOICES = {
     "today": "Within 24 hours", "hour": "Under an hour ago", "day": "1 to 24 hours ago", "week": "1 to 7 days ago",
     "longer": "Longer ago, or never",
 }  # fmt: skip
+LOCK_CHOICES = {"locked": "Locked, PIN here"}
 register("platform", "Platform", _by_platform, _SYSTEMS)
 register("os", "OS", _by_os, problem=_os_problem, words=_os_words)
 register(
@@ -154,5 +159,6 @@ register(
 register("is_supervised", "Supervised", _by_supervision, {"yes": "Yes", "no": "No", UNKNOWN: "Unknown"})
 register("seen", "Last seen", _by_contact, SEEN_CHOICES)
 register("push", "Push", _by_push, {"gone": "Probably gone"})
+register("lock", "Lock", _by_lock, LOCK_CHOICES)
 register("group", "Group", _by_group, problem=_group_problem, words=_group_words)
 register("tag", "Tag", _by_tag, problem=_tag_problem, words=_tag_words)

@@ -31,7 +31,7 @@ class DeviceQuerySet(models.QuerySet):
         )
 
     def with_last_seen(self):
-        """Annotate ``last_seen_at``: the newest contact on any channel, exact to five minutes."""
+        """Annotate ``last_seen_at``: the newest contact on any channel (devices.contacts)."""
         from devices.models import ChannelContact
 
         newest = (
@@ -41,6 +41,16 @@ class DeviceQuerySet(models.QuerySet):
             .annotate(newest=Max("seen_at"))
         )
         return self.annotate(last_seen_at=Subquery(newest.values("newest")[:1]))
+
+    def locked(self):
+        """Macs that wait for the PIN of their lock: nothing was heard of them since."""
+        from devices.contacts import LOCK_MARGIN
+        from devices.models import ChannelContact
+
+        heard = ChannelContact.objects.filter(
+            channel__device=OuterRef("pk"), seen_at__gt=OuterRef("locked_at") + LOCK_MARGIN
+        )
+        return self.enrolled().filter(locked_at__isnull=False).exclude(Exists(heard))
 
     def enrolled(self):
         from devices.models import Enrollment

@@ -3,6 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from devices.contacts import is_locked
 from devices.filters import ENROLLMENT_STATES, PRE_ASSIGNED
 from devices.models import (
     Answer,
@@ -36,7 +37,10 @@ class DeviceSerializer(serializers.ModelSerializer):
     )
     enrollment_type = serializers.ChoiceField(Enrollment.Kind.choices, source="enrollment_kind", allow_null=True)
     enrollment_state = serializers.SerializerMethodField()
-    last_seen_at = serializers.DateTimeField(allow_null=True, help_text="exact to five minutes")
+    last_seen_at = serializers.DateTimeField(
+        allow_null=True, help_text="never older than an answer; polls count to five minutes"
+    )
+    is_locked = serializers.SerializerMethodField(help_text="a Mac that waits for the PIN of its lock, kept here")
     person = PersonSerializer(allow_null=True)
     tags = serializers.SlugRelatedField("name", many=True, read_only=True)
     attributes = serializers.SerializerMethodField(help_text=_ABOUT_ATTRIBUTES)
@@ -86,11 +90,15 @@ class DeviceSerializer(serializers.ModelSerializer):
             "is_ade_enrolled",
             "is_user_enrollment",
             "is_awaiting_configuration",
+            "is_locked",
         ]
 
     @extend_schema_field(serializers.ChoiceField(ENROLLMENT_STATES))
     def get_enrollment_state(self, device) -> str:
         return device.state or PRE_ASSIGNED
+
+    def get_is_locked(self, device) -> bool:
+        return is_locked(device)
 
     def get_attributes(self, device) -> dict[str, str]:
         values = {

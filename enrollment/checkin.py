@@ -16,6 +16,7 @@ from apns.services import request_wake
 from commands.queue import clear_queue
 from devices import channels, escrow
 from devices.channels import Terms, require_pinned
+from devices.contacts import note_check_in
 from devices.identity import Presented
 from devices.inventory.answers import storable
 from devices.keys import ChannelKey, channel_key
@@ -54,7 +55,14 @@ def answer_check_in(body: bytes, presented: Presented) -> Response:
     handler = HANDLERS.get(message_type) if isinstance(message_type, str) else None
     if handler is None:
         raise UnknownMessage(f"MessageType {message_type!r} is not known here")
-    return handler(message, channel_key(message), presented)
+    key = channel_key(message)
+    try:
+        answer = handler(message, key, presented)
+    except (Gone, NotFound):  # declined, and still the device
+        note_check_in(key)
+        raise
+    note_check_in(key)
+    return answer
 
 
 def _field(message: dict, name: str, kind: type, *, max_length: int = 1000):

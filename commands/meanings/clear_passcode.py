@@ -3,8 +3,10 @@
 Apple: developer.apple.com/documentation/devicemanagement/clear-passcode-command
 """
 
+from commands.interpreters import CommandReport, interprets
 from commands.meanings import Danger, Meaning, Prepared, meaning
 from devices.escrow import current_values
+from devices.inventory.device_columns import write_columns
 from devices.models import EscrowedSecret
 
 UNLOCK_TOKEN = EscrowedSecret.Kind.UNLOCK_TOKEN
@@ -30,3 +32,10 @@ class ClearPasscode(Meaning):
             for candidate in candidates
             if candidate.device_id in tokens
         }
+
+
+@interprets("ClearPasscode")
+def note_cleared(reports: list[CommandReport]) -> None:
+    """The passcode that was known of is gone; what is there now is asked for (commands.refreshing)."""
+    gone = {"is_passcode_present": False, "is_passcode_compliant": None}
+    write_columns({report.device_id: gone for report in reports})

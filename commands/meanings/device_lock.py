@@ -5,11 +5,13 @@ Apple: developer.apple.com/documentation/devicemanagement/device-lock-command
 
 import re
 
-from commands.interpreters import REFUSED, interprets
+from commands.interpreters import REFUSED, CommandReport, interprets
 from commands.meanings import Candidate, Danger, Meaning, Prepared, meaning
 from commands.meanings.escrowing import confirm_reported, reject_reported
 from commands.meanings.passwords import make_pin
-from devices.models import EscrowedSecret
+from devices.inventory.device_columns import write_columns
+from devices.models import Device, EscrowedSecret
+from devices.timeline import record_events
 
 LOCK_PIN = EscrowedSecret.Kind.LOCK_PIN
 _PIN = re.compile(r"[0-9]{6}\Z")
@@ -40,6 +42,15 @@ class DeviceLock(Meaning):
 
     def prepare(self, candidates, payload):
         return give_pins(candidates, payload)
+
+
+@interprets("DeviceLock")
+def note_locked(reports: list[CommandReport]) -> None:
+    """A Mac restarts into its lock and is silent until somebody enters the PIN; the screen of others locks only."""
+    locked_at = {report.device_id: report.answered_at for report in reports}
+    macs = list(Device.objects.filter(pk__in=locked_at, platform="macos").order_by("pk").values_list("pk", flat=True))
+    write_columns({pk: {"locked_at": locked_at[pk].isoformat()} for pk in macs})
+    record_events("mac_locked", "Locked; it starts again with the PIN that is kept here", macs)
 
 
 # The PIN of a command that was carried out is the one that unlocks the Mac.

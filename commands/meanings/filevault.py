@@ -3,12 +3,21 @@
 Apple: developer.apple.com/documentation/devicemanagement/rotate-filevault-key-command, .../security-info-command
 """
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, Prepared, meaning
 from devices.escrow import current_values, keep_secrets
-from devices.filevault import UnreadableRecoveryKey, escrow_certificate, open_recovery_key
-from devices.models import EscrowedSecret
+from devices.filevault import FOREIGN_KEY, UnreadableRecoveryKey, escrow_certificate, open_recovery_key
+from devices.models import EscrowedSecret, Event
+from devices.timeline import record_events
 
+FOREIGN_KEY_REPEATED_AFTER = timedelta(days=7)
+FOREIGN_KEY_WORDS = (
+    "The FileVault recovery key came encrypted to a certificate that is not ours: nobody here can read it"
+)
 RECOVERY_KEY = EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY
 
 
@@ -60,10 +69,21 @@ def keep_escrowed_keys(reports: list[CommandReport]) -> None:
 
 def _keep(sealed: list[tuple[CommandReport, bytes]], source: str) -> None:
     """Open the keys and keep them, those that open; opening reads the Mac's key pair, one by one."""
-    opened = []
+    opened, foreign = [], []
     for report, key in sealed:
         try:
             opened.append((report.device_id, RECOVERY_KEY, open_recovery_key(report.device_id, key)))
         except UnreadableRecoveryKey as error:
             report.problems.append(error.detail)
+            foreign.append(report.device_id)
     keep_secrets(opened, source=source)
+    _tell_of_foreign(foreign)
+
+
+def _tell_of_foreign(device_ids: list[int]) -> None:
+    """Write on timelines that a recovery key is not for us, once a week: the Mac repeats it with every SecurityInfo."""
+    told = Event.objects.filter(
+        kind=FOREIGN_KEY, device__in=device_ids, at__gt=timezone.now() - FOREIGN_KEY_REPEATED_AFTER
+    )
+    known = set(told.values_list("device_id", flat=True))
+    record_events(FOREIGN_KEY, FOREIGN_KEY_WORDS, [pk for pk in dict.fromkeys(device_ids) if pk not in known])

@@ -17,8 +17,10 @@ from commands.progress import clock
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from commands.workflows.models import Workflow
 from devices.console.page import ATTENTION_DAYS, Health, current_identity
+from devices.console.secrets import MAY_REVEAL
 from devices.console.sending import MAY_SEND
-from devices.models import Device, Enrollment, InstalledCertificate, RejectedMessage
+from devices.filevault import FOREIGN_KEY
+from devices.models import Device, Enrollment, EscrowedSecret, Event, InstalledCertificate, RejectedMessage
 from profiles.models import ItemStatus
 
 SILENT_DAYS = 7
@@ -58,11 +60,13 @@ def attention_of(device: Device, health: Health, user) -> list[Attention]:
     return [
         *_held(health, user),
         *_search(device, user),
+        *_lock(device, health, user),
         *_leaving(device),
         *_silence(health),
         *(_configuration(item, device, health, user) for item in items),
         *_failures(health, user, {item.error for item in items}),
         *_identities(device, health, user),
+        *_foreign_key(device),
         *_certificates(device),
         *_refusals(device, user),
         *_unread_reports(device),
@@ -129,6 +133,14 @@ def _search(device: Device, user) -> list[Attention]:
     return [Attention("attn", LOST_DEVICE.icon, title, " ".join(filter(None, said)), tuple(fixes))]
 
 
+def _lock(device: Device, health: Health, user) -> list[Attention]:
+    if not health.is_locked:
+        return []
+    fixes = (Fix("Secrets", "?tab=secrets#tabs", is_post=False),) if user.has_perm(MAY_REVEAL) else ()
+    detail = "The Mac asks for the six digits that are kept here, and is heard of again when somebody has entered them."
+    return [Attention("attn", "lock", f"Locked since {clock(device.locked_at)}, PIN here", detail, fixes)]
+
+
 def _silence(health: Health) -> list[Attention]:
     channel = health.channel
     if channel is not None and channel.push_gone_at:
@@ -191,6 +203,22 @@ def _identities(device: Device, health: Health, user) -> list[Attention]:
     detail = "Renew it before the device can no longer speak to this server."
     fixes = (Fix("Renew", _of_device("renew", device)),) if _may_ask(health, user) else ()
     return [Attention("attn", "badge", title, detail, fixes)]
+
+
+def _foreign_key(device: Device) -> list[Attention]:
+    """A Mac that hands its recovery key to somebody else; a key that came to us since settles it."""
+    if device.platform != Device.Platform.MACOS:
+        return []
+    told = Event.objects.filter(device=device, kind=FOREIGN_KEY).order_by("-id").first()
+    kind = EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY
+    if told is None or EscrowedSecret.objects.filter(device=device, kind=kind, created_at__gt=told.at).exists():
+        return []
+    detail = (
+        f"{told.summary} ({clock(told.at)}). Another profile escrows it elsewhere: remove that one, then have a new "
+        "key made (the workflow \u201cFileVault\u201d)."
+    )
+    show = Fix("Profiles", "?tab=profiles#tabs", is_post=False)
+    return [Attention("attn", "key_off", "Its FileVault recovery key is not kept here", detail, (show,))]
 
 
 def _certificates(device: Device) -> list[Attention]:

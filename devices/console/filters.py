@@ -3,7 +3,7 @@
 from django.contrib.admin import SimpleListFilter
 
 from commands.device_filters import CHOICES as COMMAND_CHOICES
-from devices.list_filters import NEVER_ENROLLED, SEEN_CHOICES, narrow
+from devices.list_filters import LOCK_CHOICES, NEVER_ENROLLED, SEEN_CHOICES, narrow
 from devices.models import Device, Enrollment
 from mdm_project.platforms import SYSTEMS
 
@@ -52,3 +52,7 @@ class CommandsFilter(NamedFilter):
 
 class PushFilter(NamedFilter):
     title, parameter_name, offered = "push", "push", {"gone": "Probably gone"}
+
+
+class LockFilter(NamedFilter):
+    title, parameter_name, offered = "lock", "lock", LOCK_CHOICES

@@ -4,6 +4,7 @@ Everything is read for one device in a fixed number of statements; nothing here 
 """
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from commands.governor import HeldAction
 from commands.governor.holding import held_of_device
 from commands.models import QueuedCommand, Report
 from commands.progress import clock, progress
+from devices.contacts import is_locked
 from devices.models import Channel, Device, Enrollment, Identity
 from mdm_project import status
 from mdm_project.status import Status
@@ -59,6 +61,7 @@ class Health:
     pending: int
     failed: int
     is_enrolled: bool
+    is_locked: bool = False  # a Mac that waits for its PIN
     channel: Channel | None = None
     failures: list[dict] = field(default_factory=list)
     held: list[HeldAction] = field(default_factory=list)  # what the governor holds that means this device
@@ -91,6 +94,7 @@ def health_of(device: Device) -> Health:
         pending=waiting,
         failed=sum(failure["number"] for failure in failures),
         is_enrolled=device.state == Enrollment.State.ENROLLED,
+        is_locked=device.state == Enrollment.State.ENROLLED and is_locked(device),
         channel=channel,
         failures=failures,
         held=list(held_of_device(device.pk)[:MAX_HELD]),
@@ -149,9 +153,33 @@ def live_commands(device: Device, limit: int = LIVE_COMMANDS) -> list[LiveComman
         .defer("command__body_encrypted")
         .order_by("-id")[:limit]
     )
+    _hear_answers(queue)
     rows = [LiveCommand(queued, progress(queued)) for queued in queue]
     _add_answers({row.queued.pk: row for row in rows})
     return rows
+
+
+def hear(health: Health, rows: list[LiveCommand]) -> None:
+    """Let "last seen" be no older than an answer shown, in the moment before a worker has read it."""
+    newest = _newest_answers(row.queued for row in rows).values()
+    health.last_seen_at = max(filter(None, (health.last_seen_at, *newest)), default=None)
+
+
+def _hear_answers(queue: Iterable[QueuedCommand]) -> None:
+    """Let no channel be silent since a moment before an answer that is shown beside it."""
+    newest = _newest_answers(queue)
+    for queued in queue:
+        contact, at = getattr(queued.channel, "contact", None), newest.get(queued.channel_id)
+        if contact and at and contact.seen_at < at:
+            contact.seen_at = at
+
+
+def _newest_answers(queue: Iterable[QueuedCommand]) -> dict[int, datetime]:
+    newest: dict[int, datetime] = {}
+    for queued in queue:
+        if queued.state in (QueuedCommand.State.ACKNOWLEDGED, QueuedCommand.State.FAILED):
+            newest[queued.channel_id] = max(queued.finished_at, newest.get(queued.channel_id, queued.finished_at))
+    return newest
 
 
 def _add_answers(rows: dict[int, LiveCommand]) -> None:
@@ -173,5 +201,14 @@ def live_version(rows: list[LiveCommand], health: Health) -> str:
     """Return a value that changes when the live part of the page has something new to show."""
     parts = [(row.queued.pk, row.queued.state, row.queued.deliveries, row.status.why, row.report_id) for row in rows]
     held = [(row.pk, row.state, row.release_at) for row in health.held]
-    shown = (parts, held, health.pending, health.failed, health.push.why, health.last_seen_at, health.enrollment.word)
+    shown = (
+        parts,
+        held,
+        health.pending,
+        health.failed,
+        health.push.why,
+        health.last_seen_at,
+        health.enrollment.word,
+        health.is_locked,
+    )
     return f"{zlib.crc32(repr(shown).encode()):x}"

@@ -16,6 +16,7 @@ def live_context(user, device: Device) -> dict:
     health = page.health_of(device)
     may_see_commands = user.has_perm("commands.view_command")
     rows = page.live_commands(device) if may_see_commands else []
+    page.hear(health, rows)
     candidate = sending.candidate_of(device)
     return {
         "device": device,

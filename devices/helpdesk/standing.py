@@ -45,7 +45,7 @@ def standing_of(device: Device, health: Health) -> Standing:
         update=_update(device),
         enrollment=enrollment.get_kind_display() if enrollment else "",
         ownership=ownership_of(device, enrollment),
-        seen=_seen(device),
+        seen=_seen(device, health.last_seen_at),
         compliance=compliance_of(device, health),
     )
 
@@ -72,13 +72,14 @@ def _update(device: Device) -> Status | None:
     return Status("Up to date", "ok", "check_circle")
 
 
-def _seen(device: Device) -> Seen:
+def _seen(device: Device, newest: datetime | None) -> Seen:
     heard = Channel.objects.filter(device=device, contact__isnull=False, enrollment__is_current=True)
     channel = heard.select_related("contact").order_by("-contact__seen_at", "user_key", "id").first()
     if channel is None:
-        return Seen(None, "")
+        return Seen(newest, "")
     user = channel.user_short_name or channel.user_long_name or "a user"
-    return Seen(channel.contact.seen_at, f"user channel of {user}" if channel.is_user_channel else "device channel")
+    at = max(channel.contact.seen_at, newest or channel.contact.seen_at)
+    return Seen(at, f"user channel of {user}" if channel.is_user_channel else "device channel")
 
 
 def compliance_of(device: Device, health: Health) -> Status:

@@ -80,6 +80,9 @@ class Device(models.Model):
     is_ade_enrolled = models.BooleanField(null=True, verbose_name="enrolled through ADE")
     is_user_enrollment = models.BooleanField(null=True)
     is_awaiting_configuration = models.BooleanField(default=False)
+    locked_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="a Mac that was locked; it is until it is heard of again"
+    )
     last_answer_at = models.DateTimeField(null=True, blank=True, help_text="newest inventory answer interpreted")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -95,7 +95,7 @@ def test_an_answer_that_brings_no_new_value_is_noticed():
     assert rotate_revealed() == 1
     answer(channel, "Acknowledged")
     assert note_unexchanged() == 0, "it may not have been interpreted yet"
-    QueuedCommand.objects.update(finished_at=timezone.now() - timedelta(hours=2))
+    QueuedCommand.objects.exclude(finished_at=None).update(finished_at=timezone.now() - timedelta(hours=2))
     assert note_unexchanged() == 1
     assert first().rotation_problem == "the device answered without a new one"
 

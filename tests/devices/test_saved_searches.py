@@ -107,6 +107,7 @@ def test_every_filter_can_be_used_with_each_of_its_values(user, name):
     tag, group = Tag.objects.create(name="red"), create_group("Lyon", actor=SYSTEM)
     values = {
         "platform": ["ios", "unknown"], "os": ["ios-18"], "enrollment": ["enrolled", "none"], "push": ["gone"],
+        "lock": ["locked"],
         "is_supervised": ["yes", "no", "unknown"], "seen": ["today", "hour", "day", "week", "longer"],
         "commands": ["waiting", "failed"], "group": [str(group.pk)], "tag": [str(tag.pk)],
     }[name]  # fmt: skip

@@ -2,12 +2,14 @@
 
 import json
 import plistlib
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from devices.models import Channel, Device, Enrollment, EscrowedSecret, Event, Outbox
+from devices.models import Channel, ChannelContact, Device, Enrollment, EscrowedSecret, Event, Outbox
 from devices.models import Identity as IdentityRow
-from tests.mdm.asking import ask, state_of
+from tests.mdm.asking import ask, channels_of, state_of
 from tests.mdm.wire import CHECK_IN, Wire, request
 
 SHARED_IPAD = "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"
@@ -57,6 +59,28 @@ def test_two_users_of_a_shared_ipad_do_not_overwrite_each_other(device):
         user.token_update(Token=bytes([number]) * 32)
     tokens = dict(Channel.objects.exclude(user_key="").values_list("user_key", "token"))
     assert {name: bytes(token)[0] for name, token in tokens.items()} == {"ada": 0, "grace": 1}
+
+
+# Contacts
+
+
+@pytest.mark.parametrize(
+    "message", ["Authenticate", "TokenUpdate", "GetBootstrapToken", "UserAuthenticate", "CheckOut"]
+)
+def test_every_check_in_counts_as_a_contact(device, message):
+    """A4."""
+    channel = channels_of(device).get()
+    long_ago = timezone.now() - timedelta(days=2)
+    ChannelContact.objects.update_or_create(channel=channel, defaults={"seen_at": long_ago})
+    fields = {"Topic": device.topic, "Token": b"t", "PushMagic": "m"}
+    if message == "UserAuthenticate":
+        device.user("U").token_update()
+        channel = channels_of(device, user_key="U").get()
+        ChannelContact.objects.filter(channel=channel).update(seen_at=long_ago)
+        assert device.user("U").check_in(message, **fields).status == 410
+    else:
+        device.check_in(message, **fields)
+    assert ChannelContact.objects.get(channel=channel).seen_at > timezone.now() - timedelta(minutes=1)
 
 
 # Authenticate and TokenUpdate
