@@ -1,15 +1,18 @@
 """The console's pages of staff: accounts, roles, API tokens, sign-ins."""
 
+from datetime import timedelta
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.signals import user_login_failed
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count
-from django.http import HttpResponseRedirect
+from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,19 +21,21 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
     UnfoldAdminSingleDateWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from devices import staff
 from devices.timeline import record_event
-from mdm_project import status, tokens
+from mdm_project import password_links, status, tokens
 from mdm_project.console import ConsoleAdmin, LongListAdmin, is_row_id, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.models import ApiToken, SignIn, User
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
 
+RECENT_SIGN_IN = timedelta(minutes=10)
 POWERS = ("is_superuser", "groups", "user_permissions")
 
 admin.site.unregister(Group)
@@ -89,13 +94,20 @@ class UserAdmin(DjangoUserAdmin, ConsoleAdmin):
         return {}
 
     def user_change_password(self, request, id, form_url=""):
-        person = get_object_or_404(User, pk=id) if is_row_id(id) else None
-        if person is not None and not self.has_change_permission(request, person):
+        """Set somebody's password; of who may approve destructive actions only that person does, through a link."""
+        person = self.get_object(request, id)
+        if person is None:
+            raise Http404("no such account")
+        if not self.has_change_permission(request, person):
             raise PermissionDenied
-        response = super().user_change_password(request, id, form_url)
-        if person is not None and request.method == "POST" and response.status_code == 302:
-            staff.record_account(staff.PASSWORD_SET, person, "password set", by=request.user, fields=["password"])
-        return response
+        if person == request.user or not person.has_perm("commands.approve_destructive"):
+            return super().user_change_password(request, id, form_url)
+        link = None
+        if request.method == "POST":
+            link = request.build_absolute_uri(password_links.make_link(person))
+            staff.record_account(staff.LINK_MADE, person, "link to set its password made", by=request.user)
+        context = {"title": f"Password of {person}", "person": person, "link": link, "back": self.route("change", id)}
+        return self.page(request, "console/password_link.html", context)
 
     def save_model(self, request, obj, form, change):
         if not change:
@@ -215,7 +227,10 @@ def useful_permissions():
 
 
 class TokenForm(forms.ModelForm):
-    """A new token; its text is made by mdm_project.tokens and shown once."""
+    """A new token; its text is made by mdm_project.tokens and shown once.
+
+    A session that somebody left open makes none: who signed in a while ago gives the password again.
+    """
 
     name = forms.CharField(
         max_length=100, help_text="What uses it, for example “asset database”.", widget=UnfoldAdminTextInputWidget()
@@ -226,11 +241,30 @@ class TokenForm(forms.ModelForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text="It can never do more than its owner may.",
     )
-    expires_on = forms.DateField(required=False, help_text="Empty: never.", widget=UnfoldAdminSingleDateWidget())
+    expires_on = forms.DateField(
+        required=False, help_text="Empty: in a year, which is the most.", widget=UnfoldAdminSingleDateWidget()
+    )
+
+    password = forms.CharField(
+        label="Your password", strip=False, help_text="You signed in more than ten minutes ago.",
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+    )  # fmt: skip
 
     class Meta:
         model = ApiToken
         fields = ("name", "scopes")
+
+    def __init__(self, user, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+        if user.last_login is not None and timezone.now() - user.last_login < RECENT_SIGN_IN:
+            del self.fields["password"]
+
+    def clean_password(self):
+        if not self.user.check_password(self.cleaned_data["password"]):
+            user_login_failed.send(sender=__name__, credentials={"username": self.user.get_username()})
+            raise forms.ValidationError("This is not your password.")
+        return ""
 
     def clean_expires_on(self):
         day = self.cleaned_data["expires_on"]
@@ -241,7 +275,7 @@ class TokenForm(forms.ModelForm):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ConsoleAdmin):
-    """Tokens: everybody makes their own; seeing or ending others' is for superusers."""
+    """Tokens: everybody makes their own; seeing or ending those of others takes a permission."""
 
     list_display = ("name_column", "user", "scopes_column", "state_column", "used_column", "expires_column")
     list_display_links = None
@@ -258,7 +292,7 @@ class ApiTokenAdmin(ConsoleAdmin):
 
     def get_queryset(self, request):
         own = super().get_queryset(request)
-        return own if request.user.is_superuser else own.filter(user=request.user)
+        return own if request.user.has_perm("mdm_project.manage_others_tokens") else own.filter(user=request.user)
 
     def get_urls(self):
         return [self.view_path("<int:pk>/revoke/", require_POST(self.revoke_view), "revoke"), *super().get_urls()]
@@ -273,7 +307,7 @@ class ApiTokenAdmin(ConsoleAdmin):
         """Make a token for oneself, and show its text this once."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = TokenForm(submitted(request)[0])
+        form = TokenForm(request.user, submitted(request)[0])
         context = {"title": "New API token", "form": form, "back": self.route("changelist")}
         if request.method != "POST" or not form.is_valid():
             return self.page(request, "console/token_add.html", context)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.sites import UnfoldAdminSite
 
-from devices.staff import PASSWORD_SET, record_account, record_export
+from devices.staff import record_export
 from mdm_project.roles import is_api_only
 
 MAX_FOUND = 8
@@ -38,10 +38,10 @@ class ConsoleSite(UnfoldAdminSite):
         return super().has_permission(request) and not is_api_only(request.user)
 
     def password_change(self, request, extra_context=None):
-        response = super().password_change(request, extra_context)
-        if request.method == "POST" and response.status_code == 302:
-            record_account(PASSWORD_SET, request.user, "own password set", by=request.user, fields=["password"])
-        return response
+        """Set one's own password; API tokens end with it unless their box is ticked."""
+        if request.method == "POST" and request.POST.get("keeps_tokens") == "on":
+            request.user.keeps_tokens = True
+        return super().password_change(request, extra_context)
 
     def index(self, request, extra_context=None):
         from mdm_project.dashboard import dashboard_context
@@ -87,6 +87,12 @@ class ConsoleAdmin(ModelAdmin):
         name = f"{self.opts.verbose_name_plural.replace(' ', '-')}-{timezone.now():%Y-%m-%d}.csv"
         record_export(f"{self.opts.verbose_name_plural} as CSV", by=request.user, query=request.GET.urlencode())
         return stream_csv(name, queryset, self.csv_columns)
+
+    def get_object(self, request, object_id, from_field=None):
+        """Return the row of an address; what is no id is not found, as Django would take "+7" for 7."""
+        if not is_row_id(object_id):
+            raise Http404("no such row")
+        return super().get_object(request, object_id, from_field)
 
     def get_changelist_instance(self, request):
         """Treat a filter by what no column can hold as Django treats one that does not exist."""

@@ -1,17 +1,82 @@
 """Staff-side records: the people who sign in, their API tokens, who signed in when, and which processes are at work."""
 
+from datetime import timedelta
+
 from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from mdm_project.acting import acting_user, password_was_set
+
+RESERVED_NAMES = frozenset({"espalier", "system", "schedule", "scheduler", "device", "api", "staff", "nobody"})
+
+
+def check_not_reserved(name: str) -> None:
+    """Raise ValidationError for a name under which the timeline tells of others than staff."""
+    if name.strip().lower() in RESERVED_NAMES:
+        raise ValidationError("This name is reserved: the timeline uses it for what no person did.", code="reserved")
+
 
 class User(AbstractUser):
-    """A member of staff. Device owners are devices.Person, never users."""
+    """A member of staff. Device owners are devices.Person, never users.
+
+    When the password was set, and by whom, is a fact of the row: `save` writes it whatever page was used, and a trigger
+    of the database does where the row is changed past the model (then nobody is known). When an account was last opened
+    or given rights, by itself or by one of its roles, is written by triggers alone.
+    """
+
+    password_set_at = models.DateTimeField(null=True, editable=False)
+    password_set_by = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="+", help_text="null: not known"
+    )
+    powers_given_at = models.DateTimeField(null=True, editable=False, help_text="written by triggers of the database")
 
     class Meta(AbstractUser.Meta):
         db_table = "staff_user"
+
+    @classmethod
+    def from_db(cls, db, field_names, values):
+        user = super().from_db(db, field_names, values)
+        user._loaded_password = user.__dict__.get("password")
+        return user
+
+    def clean_fields(self, exclude=None):
+        super().clean_fields(exclude)
+        if self._state.adding:
+            try:
+                check_not_reserved(self.username)
+            except ValidationError as error:
+                raise ValidationError({"username": error}) from error
+
+    def save(self, *args, update_fields=None, **kwargs):
+        """Note when and by whom the password was set, if it is another one than was read."""
+        password = self.__dict__.get("password")
+        is_other = password is not None and password != getattr(self, "_loaded_password", None)
+        if is_other:
+            self.password_set_at, self.password_set_by = timezone.now(), acting_user()
+            if update_fields is not None:
+                update_fields = {*update_fields, "password_set_at", "password_set_by"}
+        was_known = not self._state.adding
+        super().save(*args, update_fields=update_fields, **kwargs)
+        self._loaded_password = password
+        if is_other and was_known:
+            password_was_set.send(type(self), account=self, by=self.password_set_by)
+
+    def check_password(self, raw_password):
+        """As Django's; a hash that is made anew for the same password is no password that was set."""
+
+        def rehash(raw):
+            self.password = make_password(raw)
+            # The trigger takes a change of the moment as a sign that the model wrote the row.
+            moment = (self.password_set_at or self.date_joined) + timedelta(microseconds=1)
+            type(self).objects.filter(pk=self.pk).update(password=self.password, password_set_at=moment)
+            self.password_set_at, self._loaded_password = moment, self.password
+
+        return check_password(raw_password, self.password, rehash)
 
 
 class Role(models.Model):
@@ -51,6 +116,7 @@ class ApiToken(models.Model):
         db_table = "staff_api_token"
         ordering = ["-id"]
         verbose_name = "API token"
+        permissions = [("manage_others_tokens", "Can see and end the API tokens of others")]
 
     def __str__(self):
         return f"{self.name} ({self.hint}…)"
@@ -67,7 +133,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=200)
     request_hash = models.BinaryField()
     status = models.PositiveSmallIntegerField(null=True)
-    response = models.JSONField(null=True)
+    response_encrypted = models.BinaryField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -76,6 +142,10 @@ class IdempotencyKey(models.Model):
 
     def __str__(self):
         return self.key
+
+    @property
+    def response_context(self) -> str:
+        return f"idempotency:{self.user_id}:{self.key}"
 
 
 class SignIn(models.Model):

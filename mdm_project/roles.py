@@ -156,7 +156,7 @@ def is_api_only(user) -> bool:
 
 def sync_roles(sender, using: str, **kwargs) -> None:
     """Make the roles, and give them the permissions of an app that was just migrated (signal post_migrate)."""
-    from django.db import connections
+    from django.db import connections, transaction
 
     from mdm_project.models import Role
 
@@ -164,8 +164,12 @@ def sync_roles(sender, using: str, **kwargs) -> None:
         return
     if Role._meta.db_table not in connections[using].introspection.table_names():
         return
-    for definition in ROLES:
-        _give(_role(definition), definition, sender.label)
+    with transaction.atomic(using), connections[using].cursor() as cursor:
+        # What an upgrade brings makes nobody's powers new (migration 0004).
+        cursor.execute("SET LOCAL espalier.upgrade = 'on'")
+        for definition in ROLES:
+            _give(_role(definition), definition, sender.label)
+        cursor.execute("SET LOCAL espalier.upgrade = ''")
 
 
 def _role(definition: Definition):

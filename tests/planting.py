@@ -149,6 +149,7 @@ def plant_attributes(url: str, token: str, device: Device) -> list[str]:
 
 def _call(url: str, token: str, method: str, address: str, content: dict) -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers["Idempotency-Key"] = f"planting {address}"
     request = Request(f"{url}/api/v1/{address}", json.dumps(content).encode(), headers, method=method)
     with urlopen(request, timeout=30) as response:
         assert leaks_in(response.read(), list(ATTRIBUTES.values())) == []

@@ -43,6 +43,7 @@ LETTERS = {
 # Open to whoever comes: what devices fetch, and pages that people need before they are known.
 OPEN = {
     "home", "healthz", "readyz", "api-schema", "scep", "enroll-page", "enroll-profile", "login", "logout", "jsi18n",
+    "password-link",
 }  # fmt: skip
 OF_DJANGO = {"app_list", "autocomplete", "view_on_site", "password_change_done", "toggle_sidebar", ""}
 # Addresses of Django's admin that every registered model has, whether the console offers them or not.

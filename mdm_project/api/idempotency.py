@@ -4,8 +4,8 @@ The write and the row that remembers its answer are one transaction, under an ad
 process that dies half-way leaves neither, and the key is never stuck. Only successes are remembered: an error changed
 nothing, and the same request may succeed later.
 
-Nothing secret is kept for it: what a request said is remembered as a digest that cannot be guessed at without our key,
-and an answer that is a secret is not remembered at all.
+Nothing secret is kept in clear for it: what a request said is remembered as a digest that cannot be guessed at without
+our key, an answer is encrypted, and one that is a secret is not remembered at all.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from rest_framework.response import Response
 
+from mdm_project.crypto import seal, unseal
 from mdm_project.errors import BadRequest, Conflict, EspalierError
 from mdm_project.models import IdempotencyKey
 
@@ -96,13 +97,17 @@ def _lock(user_id: int, key: str) -> None:
 def _repeat(known: IdempotencyKey, request_hash: bytes) -> Response:
     if bytes(known.request_hash) != request_hash:
         raise KeyReused(f"This {HEADER} was used for another request; take a new one.")
-    return Response(known.response, status=known.status, headers={REPLAYED_HEADER: "true"})
+    blob = known.response_encrypted
+    stored = json.loads(unseal(bytes(blob), known.response_context)) if blob is not None else None
+    return Response(stored, status=known.status, headers={REPLAYED_HEADER: "true"})
 
 
 def _remember(view, response: Response, **row) -> None:
     rendered = view.get_renderers()[0].render(response.data, renderer_context={})
-    stored = json.loads(rendered) if rendered else None
-    IdempotencyKey.objects.create(status=response.status_code, response=stored, **row)
+    known = IdempotencyKey(status=response.status_code, **row)
+    if rendered:
+        known.response_encrypted = seal(rendered, known.response_context)
+    known.save()
 
 
 def _hash_of(request) -> bytes:

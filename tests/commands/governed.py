@@ -13,7 +13,7 @@ from tests import factories
 def staff(name: str = "admin", **fields):
     joined = fields.pop("date_joined", timezone.now() - timedelta(days=30))
     user = factories.make_staff(username=name, is_superuser=True, **fields)
-    type(user).objects.filter(pk=user.pk).update(date_joined=joined)
+    type(user).objects.filter(pk=user.pk).update(date_joined=joined, password_set_at=joined)
     user.refresh_from_db()
     return user
 

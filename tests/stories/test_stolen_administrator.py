@@ -6,6 +6,7 @@ lost in an hour is 10 devices with one account, and 25 with any number of accoun
 """
 
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -95,7 +96,8 @@ def thief(server, ids) -> Thief:
 
 def old_account(name: str) -> User:
     user = factories.make_staff(username=name, is_superuser=True)
-    User.objects.filter(pk=user.pk).update(date_joined=timezone.now() - timedelta(days=100))
+    long_ago = timezone.now() - timedelta(days=100)
+    User.objects.filter(pk=user.pk).update(date_joined=long_ago, password_set_at=long_ago)
     user.refresh_from_db()
     return user
 
@@ -189,8 +191,17 @@ def test_more_accounts_end_at_the_limit_of_all_and_a_new_one_approves_nothing(se
         assert thief.page(f"/console/mdm_project/user/{account.pk}/change/", **powers)[0] == 302
     accounts = [Thief(server.url, User.objects.get(username=name)) for name in ("second", "third", "fourth")]
     colleague = old_account("colleague")
-    password_form = {"password1": password, "password2": password, "usable_password": "true"}
-    assert thief.page(f"/console/mdm_project/user/{colleague.pk}/password/", **password_form)[0] == 302
+    # Nobody sets the password of who may approve: there is a link for the person, which the thief uses.
+    form = {"password1": password, "password2": password, "usable_password": "true"}
+    status, text = thief.page(f"/console/mdm_project/user/{colleague.pk}/password/", **form)
+    assert status == 200 and not User.objects.get(pk=colleague.pk).check_password(password)
+    link = re.search(r"/console/password/[^/]+/[^/]+/", text)[0]
+    client = Client()
+    client.get(link, follow=True)
+    address = link.rsplit("/", 2)[0] + "/set-password/"
+    assert client.post(address, {"new_password1": password, "new_password2": password}).status_code == 302
+    colleague.refresh_from_db()
+    assert colleague.check_password(password)
     accounts.append(Thief(server.url, colleague))
 
     address = f"held-actions/{HeldAction.objects.get().pk}/approve/"
