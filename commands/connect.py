@@ -13,6 +13,7 @@ from django.utils import timezone
 from commands import hot_path
 from commands.models import QueuedCommand, report_context
 from devices import channels
+from devices.erasing import Contact, note_contact
 from devices.identity import Presented
 from devices.keys import ChannelKey, channel_key
 from devices.models import Channel
@@ -115,6 +116,17 @@ def _refuse(key: ChannelKey, identity: Presented) -> NoReturn:
 
 
 @django_connection()
+def _is_reopened(key: ChannelKey) -> bool:
+    """Tell whether a closed channel is open again, because its device was not erased; one that is still at erasing
+    itself has nothing to do; raise Unenrolled for one that left.
+    """
+    contact = note_contact(key.enrollment)
+    if contact is Contact.UNKNOWN:
+        raise Unenrolled("this device is not enrolled any more")
+    return contact is Contact.REOPENED
+
+
+@django_connection()
 def _revive_push(turn: hot_path.Turn) -> None:
     channels.revive_push(turn.channel_id)
 
@@ -124,7 +136,10 @@ def _next_command(turn, key: ChannelKey, identity: Presented, *, offer_not_now: 
         if turn is None:
             _refuse(key, identity)
         if turn.channel_state == DISABLED:
-            raise Unenrolled("this device is not enrolled any more")
+            if not _is_reopened(key):
+                return b""
+            turn = hot_path.take_next(key.enrollment, key.user, identity.fingerprint, offer_not_now=offer_not_now)
+            continue
         if turn.is_push_gone:
             _revive_push(turn)
         if turn.queued_id is None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from commands.models import QueuedCommand
 from commands.workflows.held import Waiting, waiting_by_batch
-from devices.models import Event
+from devices.models import Channel, Event
 from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
 
 RECENT = timedelta(days=7)
@@ -45,6 +45,7 @@ def refused_requests(user) -> list[Need]:
 def failed_commands(user) -> list[Need]:
     """Return what failed this week by type and cause, what concerns the most devices first."""
     failed = QueuedCommand.objects.visible_to(user).failed_since(timezone.now() - RECENT).order_by()
+    failed = failed.exclude(channel__state=Channel.State.DISABLED)  # of what has left nothing is wanted any more
     causes = failed.values("command__request_type", "note").annotate(
         number=Count("channel__device", distinct=True), newest=Max("command")
     )

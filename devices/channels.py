@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from devices import escrow, outbox
 from devices.changes import tell_changed
+from devices.erasing import Contact, note_contact
 from devices.identity import Presented
 from devices.keys import ChannelKey
 from devices.models import CertificateAuthority, Channel, Device, Enrollment, EscrowedSecret, Identity
@@ -24,6 +25,10 @@ from devices.timeline import record_event
 from mdm_project.errors import Refused
 
 SUPERSEDED = "superseded"
+# What an erased device does not have any more.
+ERASED_WITH_IT = (
+    EscrowedSecret.Kind.LOCK_PIN, EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY, EscrowedSecret.Kind.LOCAL_ADMIN_PASSWORD,
+)  # fmt: skip
 MAX_FACT_LENGTH = 255  # some are indexed, and PostgreSQL takes entries up to 2,700 bytes
 MAX_USERS = 500  # of one device; the largest Shared iPads in schools stay far below
 STATE = Channel.State
@@ -170,6 +175,8 @@ def begin_enrollment(message: dict, key: ChannelKey, topic: str, terms: Terms) -
     channel = Channel.objects.select_for_update().filter(enrollment_key=key.enrollment, user_key="").first()
     device = _device_of(message, key, channel)
     now = timezone.now()
+    if Enrollment.objects.filter(key=key.enrollment, is_current=True, state=Enrollment.State.ERASED).exists():
+        escrow.end_secrets(device, *ERASED_WITH_IT)
     Enrollment.objects.filter(key=key.enrollment, is_current=True, unenrolled_at=None).update(
         is_current=False, state=Enrollment.State.UNENROLLED, unenrolled_at=now, end_reason="enrolled again"
     )
@@ -295,7 +302,9 @@ def _open_device_channel(key: ChannelKey) -> Channel:
     if channel is None:
         raise NotEnrolled("no Authenticate came from this device")
     if channel.state == STATE.DISABLED:
-        raise NotEnrolled("this device left; it must send Authenticate first")
+        if note_contact(key.enrollment, at_once=not key.user) is not Contact.REOPENED:
+            raise NotEnrolled("this device left; it must send Authenticate first")
+        channel.refresh_from_db(fields=["state"])
     return channel
 
 
@@ -363,8 +372,11 @@ def open_user_channel(key: ChannelKey, presented: Presented) -> bool:
     return was_created
 
 
-def check_out(key: ChannelKey) -> list[int]:
-    """End a membership (device channel) or one user's channel; return the ids of the channels that closed."""
+def check_out(key: ChannelKey, *, asked_by: str = "") -> list[int]:
+    """End a membership (device channel) or one user's channel; return the ids of the channels that closed.
+
+    ``asked_by`` says who here wanted the device to leave.
+    """
     closing = Channel.objects.select_for_update().filter(enrollment_key=key.enrollment)
     if key.user:
         closing = closing.filter(user_key=key.user)
@@ -374,9 +386,11 @@ def check_out(key: ChannelKey) -> list[int]:
     )
     if channels and not key.user:
         Enrollment.objects.filter(key=key.enrollment, is_current=True).update(
-            state=Enrollment.State.UNENROLLED, unenrolled_at=timezone.now(), end_reason="the device checked out"
-        )
-        record_event("checked_out", "left management", device=channels[0].device_id, actor="device")
+            state=Enrollment.State.UNENROLLED, unenrolled_at=timezone.now(), end_reason="the device checked out",
+            end_asked_by=asked_by,
+        )  # fmt: skip
+        words = "left management" + (f", as {asked_by} asked" if asked_by else "")
+        record_event("checked_out", words, device=channels[0].device_id, actor="device")
         tell_changed([channels[0].device_id])
     return [channel.pk for channel in channels]
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apns.models import PushCertificate
 from apns.services import request_wake
+from commands.leaving import who_asked_to_leave
 from commands.queue import clear_queue
 from devices import channels, escrow
 from devices.channels import Terms, require_pinned
@@ -152,7 +153,8 @@ def token_update(message: dict, key: ChannelKey, presented: Presented) -> Respon
 def check_out(message: dict, key: ChannelKey, presented: Presented) -> Response:
     """End the membership, or close the channel of one user."""
     require_pinned(key, presented)
-    clear_queue(channels.check_out(key), "the device left management")
+    asked_by = "" if key.user else who_asked_to_leave(key.enrollment)
+    clear_queue(channels.check_out(key, asked_by=asked_by), "the device left management")
     return EMPTY
 
 

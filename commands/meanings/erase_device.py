@@ -3,13 +3,20 @@
 Apple: developer.apple.com/documentation/devicemanagement/erase-device-command
 """
 
+from datetime import datetime
+
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Danger, Meaning, meaning
 from commands.meanings.device_lock import check_pin, give_pins
-from devices.timeline import record_events
+from commands.queue import clear_queue
+from devices import outbox
+from devices.erasing import close_erased
+from devices.outbox import handles
+from devices.timeline import SYSTEM, record_event, record_events
 from mdm_project import plist
 from mdm_project.errors import BadRequest
 
+ERASING = "erasing"
 _EMBEDDED = ("WiFiProfileData", "MDMProfileData")
 
 
@@ -49,3 +56,22 @@ def _is_profile(data: bytes) -> bool:
 def tell_of_erasing(reports: list[CommandReport]) -> None:
     words = "The device acknowledged that it erases itself"
     record_events("erasing", words, [report.device_id for report in reports])
+    for report in reports:
+        if not report.user_key:
+            answer = {"channel_id": report.channel_id, "answered_at": report.answered_at.isoformat()}
+            outbox.post(ERASING, answer)
+
+
+@handles(ERASING)
+def close(payloads: list[dict]) -> None:
+    """End the memberships of devices that erase themselves, and what waits for them.
+
+    In a transaction of its own: it locks the channel before the device, as Authenticate does, which may come soon.
+    """
+    answers = [(payload["channel_id"], datetime.fromisoformat(payload["answered_at"])) for payload in payloads]
+    for device_id, channel_ids in close_erased(answers).items():
+        number = clear_queue(channel_ids, "the device was erased")
+        words = "Erased; waits for enrollment"
+        if number:
+            words += f"; {number} waiting command{' was' if number == 1 else 's were'} cancelled"
+        record_event("erased", words, device=device_id, actor=SYSTEM.name)

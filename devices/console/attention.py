@@ -55,7 +55,9 @@ class Attention:
 
 
 def attention_of(device: Device, health: Health, user) -> list[Attention]:
-    """Return what needs a person, the most urgent first."""
+    """Return what needs a person, the most urgent first; of an erased device nothing is known any more."""
+    if device.state == Enrollment.State.ERASED:
+        return _held(health, user)
     items = _troubled_items(device, health, user)
     return [
         *_held(health, user),
@@ -111,6 +113,8 @@ def _leaving(device: Device) -> list[Attention]:
     if device.state != Enrollment.State.UNENROLLED:
         return []
     enrollment = Enrollment.objects.filter(pk=device.current_enrollment_id).first()
+    if enrollment is not None and enrollment.end_asked_by:
+        return []
     when = clock(enrollment.unenrolled_at) if enrollment and enrollment.unenrolled_at else "an unknown time"
     reason = (enrollment.end_reason if enrollment else "") or "The device did not say why."
     return [Attention("attn", "link_off", f"Left management at {when}", reason)]

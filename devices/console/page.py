@@ -29,6 +29,7 @@ ENROLLMENT_STATES = {
     Enrollment.State.ENROLLED: status.ENROLLED,
     Enrollment.State.PENDING: status.ENROLLING,
     Enrollment.State.UNENROLLED: status.UNENROLLED,
+    Enrollment.State.ERASED: status.ERASED,
 }
 
 
@@ -86,9 +87,10 @@ def health_of(device: Device) -> Health:
     """Return the header's health: a statement each for the channel, what waits, what failed, and what is held."""
     channel = device_channel(device)
     waiting = QueuedCommand.objects.for_device(device).waiting().count()
-    failures = recent_failures(device)
+    has_ended = device.state in (Enrollment.State.UNENROLLED, Enrollment.State.ERASED)
+    failures = [] if has_ended else recent_failures(device)
     return Health(
-        enrollment=ENROLLMENT_STATES.get(device.state, status.NEVER_ENROLLED),
+        enrollment=enrollment_status(device.state, channel.enrollment if channel else None),
         push=push_status(channel),
         last_seen_at=device.last_seen_at,
         pending=waiting,
@@ -98,6 +100,17 @@ def health_of(device: Device) -> Health:
         channel=channel,
         failures=failures,
         held=list(held_of_device(device.pk)[:MAX_HELD]),
+    )
+
+
+def enrollment_status(state: str | None, enrollment: Enrollment | None) -> Status:
+    """Say in words whether a device is enrolled, and since when and why it is not any more."""
+    said = ENROLLMENT_STATES.get(state, status.NEVER_ENROLLED)
+    if enrollment is None or enrollment.unenrolled_at is None:
+        return said
+    asked = f", as {enrollment.end_asked_by} asked" if enrollment.end_asked_by else ""
+    return said.because(
+        f"Since {clock(enrollment.unenrolled_at)}{asked}: {enrollment.end_reason or 'it did not say why'}."
     )
 
 

@@ -109,6 +109,7 @@ class Enrollment(models.Model):
         PENDING = "pending", "Enrolling"
         ENROLLED = "enrolled", "Enrolled"
         UNENROLLED = "unenrolled", "Unenrolled"
+        ERASED = "erased", "Erased"
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="enrollments")
     key = models.TextField(db_index=True, help_text="UDID, or EnrollmentID under User Enrollment")
@@ -126,6 +127,9 @@ class Enrollment(models.Model):
     enrolled_at = models.DateTimeField(null=True, blank=True)
     unenrolled_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.TextField(blank=True)
+    end_asked_by = models.TextField(
+        blank=True, default="", db_default="", help_text="who wanted it to leave; empty: nobody here"
+    )
 
     objects = EnrollmentQuerySet.as_manager()
 

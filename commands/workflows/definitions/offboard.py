@@ -85,9 +85,15 @@ def _release(run: Run) -> Outcome:
     end_secrets(run.device, *ended)
     if run.parameters["release_person"]:
         Device.objects.filter(pk=run.device.pk).update(person=None)
-    words = f"{len(ended)} secrets are of the past now" if ended else "there were no secrets"
+    words = _of_the_past(len(ended))
     record_event("secrets_released", f"Offboarded: {words}", device=run.device, actor=run.workflow.actor)
     return Done(words)
+
+
+def _of_the_past(number: int) -> str:
+    if number == 0:
+        return "there were no secrets"
+    return "1 secret is of the past now" if number == 1 else f"{number} secrets are of the past now"
 
 
 OFFBOARD = Definition(
