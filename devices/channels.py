@@ -27,7 +27,7 @@ from mdm_project.errors import Refused
 SUPERSEDED = "superseded"
 # What an erased device does not have any more.
 ERASED_WITH_IT = (
-    EscrowedSecret.Kind.LOCK_PIN, EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY, EscrowedSecret.Kind.LOCAL_ADMIN_PASSWORD,
+    EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY, EscrowedSecret.Kind.LOCAL_ADMIN_PASSWORD,
 )  # fmt: skip
 MAX_FACT_LENGTH = 255  # some are indexed, and PostgreSQL takes entries up to 2,700 bytes
 MAX_USERS = 500  # of one device; the largest Shared iPads in schools stay far below
