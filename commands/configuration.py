@@ -18,7 +18,7 @@ from profiles.models import DesiredItem, ItemStatus
 State = ItemStatus.State
 Queued = QueuedCommand.State
 WORDS = tuple(Word.values)
-_JOINED: Sequence[str] = (
+JOINED: Sequence[str] = (
     *("channel__contact", "channel__push_state", "wanted__profile", "wanted__version", "wanted__assignment"),
     *("status__profile", "status__version"),
 )
@@ -49,8 +49,12 @@ class Item:
 
 def items_of(device: Device) -> list[Item]:
     """Return what the channels of an enrolled device should have or had from us, by identifier; two statements."""
-    rows = ItemStanding.objects.filter(device=device).select_related(*_JOINED).order_by("identifier", "channel_id")
-    rows = list(rows)
+    rows = ItemStanding.objects.filter(device=device).select_related(*JOINED).order_by("identifier", "channel_id")
+    return explained(list(rows))
+
+
+def explained(rows: Sequence[ItemStanding]) -> list[Item]:
+    """Return standings, which have JOINED loaded, with the reason of each; one statement."""
     queue = QueuedCommand.objects.in_bulk([row.status.command_id for row in rows if row.status])
     return [
         Item(row.channel, row.identifier, row.wanted, row.status, Words(row.word, _reason(row, queue))) for row in rows

@@ -203,16 +203,23 @@ class Echo:
 
 def stream_csv(name: str, queryset, columns: Iterable[tuple[str, str]]) -> StreamingHttpResponse:
     """Return a CSV download of (heading, attribute path) columns, read in batches."""
-    response = StreamingHttpResponse(_csv_rows(queryset, tuple(columns)), content_type="text/csv; charset=utf-8")
+    headings, attributes = zip(*columns, strict=True)
+    rows = ([_lookup(row, attribute) for attribute in attributes] for row in queryset.iterator(chunk_size=2000))
+    return stream_rows(name, headings, rows)
+
+
+def stream_rows(name: str, headings: Iterable[str], rows: Iterable[Iterable]) -> StreamingHttpResponse:
+    """Return a CSV download of rows, which are written as they come."""
+    response = StreamingHttpResponse(_csv_lines(headings, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _csv_rows(queryset, columns: tuple[tuple[str, str], ...]) -> Iterator[str]:
+def _csv_lines(headings: Iterable[str], rows: Iterable[Iterable]) -> Iterator[str]:
     writer = csv.writer(Echo())
-    yield writer.writerow([heading for heading, _ in columns])
-    for row in queryset.iterator(chunk_size=2000):
-        yield writer.writerow([_cell(_lookup(row, attribute)) for _, attribute in columns])
+    yield writer.writerow(headings)
+    for row in rows:
+        yield writer.writerow([_cell(value) for value in row])
 
 
 def _lookup(row, attribute: str):

@@ -301,6 +301,8 @@ SPECTACULAR_SETTINGS = {
         "GroupKindEnum": "devices.models.Group.Kind",
         "AttributeKindEnum": "devices.models.CustomAttribute.Kind",
         "FactKindEnum": "devices.rules.operators.KINDS",
+        "ItemStateEnum": "commands.standing.Word",
+        "TargetStateEnum": "commands.filters.STATE_CHOICES",
     },
 }
 

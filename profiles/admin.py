@@ -2,16 +2,20 @@
 
 from django.contrib import admin
 from django.db.models import Count
+from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
+from commands.standing_rows import counts_by
 from devices.timeline import Actor
 from mdm_project import status
 from mdm_project.console import ChoiceFilter, ConsoleAdmin
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
+from profiles.console.assignment_rows import Counts
 from profiles.console.assignment_views import AssignmentPages
 from profiles.console.declaration_admin import DeclarationAdmin  # noqa: F401 (registers it)
+from profiles.console.device_views import DevicePages
 from profiles.console.forms import RemovalPolicyForm
 from profiles.console.payload_views import PayloadPages
 from profiles.console.plan_views import PlanPages
@@ -40,8 +44,8 @@ class ArchivedFilter(ChoiceFilter):
 
 
 @admin.register(Profile)
-class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, AssignmentPages, PlanPages, ConsoleAdmin):
-    list_display = ("name_column", "payloads_column", "scope", "version_column", "updated_column")
+class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, AssignmentPages, DevicePages, PlanPages, ConsoleAdmin):
+    list_display = ("name_column", "devices_column", "payloads_column", "scope", "version_column", "updated_column")
     list_display_links = None
     list_filter = (ArchivedFilter, "scope", "removal_policy")
     search_fields = ("name", "identifier", "organization", "description")
@@ -57,10 +61,20 @@ class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, AssignmentPages, P
 
     def get_urls(self):
         own = (*self.version_urls(), *self.composer_urls(), *self.payload_urls())
-        return [*own, *self.assignment_urls(), *self.plan_urls(), *super().get_urls()]
+        return [*own, *self.assignment_urls(), *self.device_urls(), *self.plan_urls(), *super().get_urls()]
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def get_changelist_instance(self, request):
+        """Give the profiles of the page their counts: one statement."""
+        changelist = super().get_changelist_instance(request)
+        profiles = list(changelist.result_list)
+        counts = counts_by("profile", [profile.pk for profile in profiles], request.user)
+        for profile in profiles:
+            profile.counts = Counts(counts.get(profile.pk, {}))
+        changelist.result_list = profiles
+        return changelist
 
     def get_queryset(self, request):
         profiles = Profile.objects.visible_to(request.user).with_latest_version()
@@ -79,6 +93,10 @@ class ProfileAdmin(ComposerPages, PayloadPages, VersionPages, AssignmentPages, P
             '<span class="e-mono e-faint e-small">{}</span></span></a>',
             self.route("change", profile.pk), struck, profile.name, profile.identifier,
         )  # fmt: skip
+
+    @display(description="Devices")
+    def devices_column(self, profile):
+        return render_to_string("console/profile/counts.html", {"profile": profile, "counts": profile.counts})
 
     @display(description="Payloads")
     def payloads_column(self, profile):

@@ -19,6 +19,7 @@ from profiles import assigning, rollout
 from profiles.changes import fields_of
 from profiles.models import Assignment, ItemStatus, Plan, Profile
 from profiles.plan import apply_plan, plan
+from profiles.standing_api import with_progress
 
 VIEW_PROFILE = "profiles.view_profile"
 VIEW_DEVICE = "devices.view_device"
@@ -73,7 +74,9 @@ class NewAssignment(AssignmentFields):
 
 
 class ProgressSerializer(serializers.Serializer):
-    channels = serializers.IntegerField(help_text="that should have the version being rolled out by now")
+    channels = serializers.IntegerField(
+        help_text="that should have the version being rolled out by now; without a rollout, the profile"
+    )
     verified = serializers.IntegerField()
     failed = serializers.IntegerField()
 
@@ -87,7 +90,10 @@ class AssignmentSerializer(serializers.ModelSerializer):
     version = _number("version")
     rollout_version = _number("rollout_version")
     previous_version = _number("previous_version")
-    progress = ProgressSerializer(help_text="of the rollout")
+    progress = ProgressSerializer(help_text="of the rollout, or of all its devices where there is none")
+    states = serializers.DictField(
+        child=serializers.IntegerField(), help_text="number of its devices at each state, as its devices are listed"
+    )
 
     class Meta:
         model = Assignment
@@ -110,6 +116,7 @@ class AssignmentSerializer(serializers.ModelSerializer):
             "failure_threshold_percent",
             "halt_reason",
             "progress",
+            "states",
             "created_by",
             "created_at",
         ]
@@ -204,19 +211,11 @@ class AssignmentView(ApiView):
         return visible.select_related(*joined).prefetch_related("include", "exclude")
 
     def answer(self, pk: int, status: int = 200) -> Response:
-        assignment = with_progress([self.get_queryset().get(pk=pk)])[0]
+        assignment = with_progress([self.get_queryset().get(pk=pk)], self.request.user)[0]
         return Response(AssignmentSerializer(assignment).data, status=status)
 
     def find(self) -> Assignment:
         return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
-
-
-def with_progress(assignments: list[Assignment]) -> list[Assignment]:
-    """Attach the progress of rollouts to rows, in one statement."""
-    progress = rollout.progress_of([assignment.pk for assignment in assignments])
-    for assignment in assignments:
-        assignment.progress = progress[assignment.pk]
-    return assignments
 
 
 class AssignmentList(AssignmentView, ListCreateAPIView):
@@ -227,7 +226,7 @@ class AssignmentList(AssignmentView, ListCreateAPIView):
     ordering = ["-priority", "id"]
 
     def paginate_queryset(self, queryset):
-        return with_progress(super().paginate_queryset(queryset))
+        return with_progress(super().paginate_queryset(queryset), self.request.user)
 
     @extend_schema(summary="List assignments")
     def get(self, request, *args, **kwargs):

@@ -52,6 +52,7 @@ INTERFACES = frozenset(
         "urls",
         "forms",
         "serializers",
+        "standing_api",
         "management",
         "needs",
     }

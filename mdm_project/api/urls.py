@@ -15,7 +15,7 @@ from enrollment import api as enrollment
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
 from profiles import api as profiles
-from profiles import assignment_api, declaration_api, insight_api, profile_api
+from profiles import assignment_api, declaration_api, insight_api, profile_api, standing_api
 from profiles.catalogue import Kind
 
 # Address and kind of what Apple's schema describes.
@@ -127,6 +127,7 @@ urlpatterns = [
         profile_api.VersionDiff.as_view(),
         name="api-profile-version-diff",
     ),
+    path("profiles/<int:pk>/devices/", standing_api.ProfileDevices.as_view(), name="api-profile-devices"),
     path("profiles/<int:pk>/plan/", assignment_api.ProfilePlan.as_view(), name="api-profile-plan"),
     path("profiles/<int:pk>/lint/", insight_api.LintProfile.as_view(), name="api-profile-lint"),
     path("declarations/", declaration_api.DeclarationList.as_view(), name="api-declarations"),
@@ -142,6 +143,7 @@ urlpatterns = [
     path("devices/<int:pk>/removability/", insight_api.Removability.as_view(), name="api-device-removability"),
     path("assignments/", assignment_api.AssignmentList.as_view(), name="api-assignments"),
     path("assignments/<int:pk>/", assignment_api.AssignmentDetail.as_view(), name="api-assignment"),
+    path("assignments/<int:pk>/devices/", standing_api.AssignmentDevices.as_view(), name="api-assignment-devices"),
     *(
         path(
             f"assignments/<int:pk>/{step}/",

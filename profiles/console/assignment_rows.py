@@ -1,10 +1,11 @@
 """Assignments as the console lists them: how far their devices are, and how far their rollout is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from django.db import connection
 from django.db.models import Q
 
+from commands.standing import STATUS_OF, Word
+from commands.standing_rows import BAR, MOVING, Share, counts_by, shares_of
 from devices.models import Group
 from mdm_project.status import Status
 from profiles.models import Assignment, Profile
@@ -23,44 +24,47 @@ STEPS = {
     State.DONE: ("roll_back",),
 }
 
-# A failure counts while it is tried again, as it does for halting a rollout.
-_COUNTS = """
-SELECT d.assignment_id, count(*),
-       count(*) FILTER (WHERE s.state = 3 AND s.version_id = d.version_id),
-       count(*) FILTER (WHERE s.state = 4 AND s.version_id = d.version_id),
-       count(*) FILTER (WHERE s.state IN (1, 2) AND s.version_id = d.version_id)
-FROM profiles_desireditem d
-LEFT JOIN profiles_itemstatus s ON s.channel_id = d.channel_id AND s.identifier = d.identifier
-WHERE d.assignment_id = ANY(%s) AND d.refusal = '' GROUP BY d.assignment_id"""
-
 
 @dataclass(frozen=True)
 class Counts:
-    """Channels that should have the profile by an assignment, and how far they are."""
+    """Channels of a profile or of an assignment, by the word for how far they are."""
 
-    wanted: int = 0
-    verified: int = 0
-    failed: int = 0
-    under_way: int = 0
+    by_word: dict[str, int] = field(default_factory=dict)
 
     @property
-    def pending(self) -> int:
-        return self.wanted - self.verified - self.failed - self.under_way
+    def wanted(self) -> int:
+        """Those that have it or are to have it, or from which it is still to go."""
+        return sum(number for word, number in self.by_word.items() if word in BAR)
 
     @property
-    def parts(self) -> list[tuple[str, str, int, str]]:
-        """Return (words, tone, number, share of the bar in percent) of each part that is not empty."""
-        parts = (
-            ("verified", "ok", self.verified),
-            ("under way", "info", self.under_way),
-            ("failed", "bad", self.failed),
-            ("pending", "wait", self.pending),
-        )
-        return [(words, tone, number, f"{100 * number / self.wanted:.2f}") for words, tone, number in parts if number]
+    def verified(self) -> int:
+        return self.by_word.get(Word.VERIFIED, 0)
+
+    @property
+    def failed(self) -> int:
+        return self.by_word.get(Word.FAILED, 0)
+
+    @property
+    def held(self) -> int:
+        return self.by_word.get(Word.HELD, 0)
+
+    @property
+    def removing(self) -> int:
+        return self.by_word.get(Word.REMOVING, 0)
+
+    @property
+    def others(self) -> list[tuple[str, Status, int]]:
+        """Return (word, status, number) of what is not verified, what is under way first."""
+        words = [word for word in Word.values if word != Word.VERIFIED and self.by_word.get(word)]
+        return [(word, STATUS_OF[word], self.by_word[word]) for word in words]
+
+    @property
+    def shares(self) -> list[Share]:
+        return shares_of(self.by_word)
 
     @property
     def is_moving(self) -> bool:
-        return bool(self.under_way or self.pending)
+        return any(self.by_word.get(word) for word in MOVING)
 
 
 @dataclass(frozen=True)
@@ -115,11 +119,9 @@ def rows_of(profile: Profile, user) -> list[AssignmentRow]:
     joined = ("version", "rollout_version", "previous_version")
     visible = profile.assignments.visible_to(user).select_related(*joined).prefetch_related("include", "exclude")
     assignments = list(visible.order_by("-priority", "id"))
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, [[assignment.pk for assignment in assignments]])
-        counts = {row[0]: Counts(*row[1:]) for row in cursor}
+    counts = counts_by("assignment", [assignment.pk for assignment in assignments], user)
     seen = frozenset(_groups_of(profile, user).values_list("pk", flat=True))
-    return [AssignmentRow(each, counts.get(each.pk, Counts()), seen) for each in assignments]
+    return [AssignmentRow(each, Counts(counts.get(each.pk, {})), seen) for each in assignments]
 
 
 def _groups_of(profile: Profile, user):

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_POST
 
+from commands.standing_rows import counts_by
 from devices.timeline import Actor
 from mdm_project.console import submitted
 from mdm_project.errors import EspalierError
@@ -14,7 +15,7 @@ from profiles import rollout
 from profiles.conflicts import conflicts
 from profiles.console.access import SECRETS, find_profile, require
 from profiles.console.assignment_forms import AssignmentForm
-from profiles.console.assignment_rows import rows_of
+from profiles.console.assignment_rows import Counts, rows_of
 from profiles.console.forms import NoteForm
 from profiles.models import Assignment, Profile
 
@@ -49,6 +50,7 @@ class AssignmentPages:
             "title": f"Assignments of {profile.name}",
             "profile": profile,
             "rows": rows_of(profile, request.user),
+            "counts": Counts(counts_by("profile", [profile.pk], request.user).get(profile.pk, {})),
             "may_add": may_plan and request.user.has_perm(ADD),
             "may_change": may_plan and request.user.has_perm(CHANGE),
             "may_delete": may_plan and request.user.has_perm(DELETE),

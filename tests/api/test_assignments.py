@@ -126,3 +126,48 @@ def test_a_device_tells_how_far_it_is_with_what_it_should_have(caller, profile):
     ItemStatus.objects.update(state=ItemStatus.State.FAILED, command_id=None, is_stopped=True, attempts=5)
     assert caller.post(f"devices/{channel.device_id}/configuration/retry/").json() == {"retried": 1}
     assert not ItemStatus.objects.get().is_stopped
+
+
+# How far the devices are
+
+
+def test_the_devices_of_a_profile_and_of_an_assignment_say_how_far_they_are(caller, profile):
+    """A1: device, version, state, reason, cause, since; those that it is being taken from as well."""
+    channels = make_channels(3)
+    group = make_group(*channels, name="Sales")
+    assignment = assign(profile, group)
+    outbox.drain()
+    reconcile()
+    ItemStatus.objects.filter(channel=channels[0]).update(state=ItemStatus.State.VERIFIED, command_id=None)
+    ItemStatus.objects.filter(channel=channels[1]).update(
+        state=ItemStatus.State.FAILED, command_id=None, error="No.", is_stopped=True
+    )
+    rows = caller.results(f"assignments/{assignment.pk}/devices/", ordering="device")
+    assert rows == caller.results(f"profiles/{profile.pk}/devices/", ordering="device")
+    assert [(row["device"], row["state"]) for row in rows] == [
+        (channels[0].device_id, "verified"), (channels[1].device_id, "failed"), (channels[2].device_id, "pending"),
+    ]  # fmt: skip
+    failed = rows[1]
+    assert (failed["cause"], failed["version"], failed["assignment"]) == ("No.", 1, assignment.pk)
+    assert failed["groups"] == [{"id": group.pk, "name": "Sales"}]
+    assert failed["since"] and "retry it by hand" in failed["reason"]
+    assert caller.results(f"profiles/{profile.pk}/devices/", state="failed") == [failed]
+    assert caller.results(f"profiles/{profile.pk}/devices/", search=failed["serial_number"]) == [failed]
+    fill(group, channels[1])
+    outbox.drain()
+    states = {row["device"]: row["state"] for row in caller.results(f"profiles/{profile.pk}/devices/")}
+    assert states[channels[0].device_id] == "removing"
+    assert len(caller.results(f"assignments/{assignment.pk}/devices/")) == 1
+
+
+def test_progress_without_stages_is_that_of_all_devices(caller, profile):
+    """L1: it was 0 of 0 while the console said 1 of 2 verified."""
+    channels = make_channels(2)
+    assignment = assign(profile, make_group(*channels))
+    outbox.drain()
+    reconcile()
+    ItemStatus.objects.filter(channel=channels[0]).update(state=ItemStatus.State.VERIFIED, command_id=None)
+    content = caller.get(f"assignments/{assignment.pk}/").json()
+    assert content["progress"] == {"channels": 2, "verified": 1, "failed": 0}
+    assert content["states"] == {"verified": 1, "pending": 1}
+    assert caller.results("assignments/")[0]["progress"] == content["progress"]

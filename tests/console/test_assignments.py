@@ -275,7 +275,7 @@ def test_the_list_counts_how_far_the_devices_are(console, profile):
             channel=channel, identifier=profile.identifier, profile=profile, version=version, state=state
         )
     page = words(text_of(console.get(address("assignments", profile.pk))))
-    assert "1 of 4 verified 1 under way" in page and "1 failed" in page and "1 pending" in page
+    assert "1 of 4 verified" in page and "1 sent" in page and "1 failed" in page and "1 pending" in page
     few = statements(console, address("assignments", profile.pk))
     for _ in range(3):
         assign(profile, make_group(*channels))
