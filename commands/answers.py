@@ -7,6 +7,7 @@ from devices.redaction import redact
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import UnreadablePlist
+from profiles.catalogue.conforming import conform
 
 ENVELOPE = frozenset(
     {"CommandUUID", "Status", "UDID", "EnrollmentID", "UserID", "EnrollmentUserID", "RequestType"}
@@ -49,9 +50,10 @@ MAX_KNOWN = 4000
 
 
 def summarise(request_type: str, answer: dict) -> str:
-    """Return an answer in one line."""
+    """Return an answer in one line; values of another type than Apple's schema declares do not count."""
     if "Unreadable" in answer:
         return f"cannot be read: {answer['Unreadable']}"
+    answer, _misfits = conform(request_type, answer)
     told = SUMMARIES.get(request_type, lambda _: "")(answer)
     if told:
         return told
@@ -100,7 +102,7 @@ SUMMARIES: dict[str, Callable[[dict], str]] = {
 def error_words(chain: list | None) -> str:
     """Return a device's error chain in plain words, the domain and code behind."""
     told = []
-    for error in chain or []:
+    for error in (each for each in chain or [] if isinstance(each, dict)):
         text = error.get("USEnglishDescription") or error.get("LocalizedDescription") or "no description"
         code = " ".join(str(error[key]) for key in ("ErrorDomain", "ErrorCode") if key in error)
         told.append(f"{text} ({code})" if code else text)

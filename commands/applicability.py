@@ -15,6 +15,7 @@ from devices.models import Answer, EscrowedSecret
 from profiles import catalogue
 from profiles.catalogue import Entry, Target, UnknownEntry
 from profiles.catalogue.availability import evaluate
+from profiles.catalogue.conforming import known_information
 
 # Bits of the MDM payload's AccessRights, by the names that Apple's schema gives to what commands need.
 ACCESS_RIGHTS = {
@@ -85,8 +86,7 @@ def _information(device_ids: set[int]) -> dict[int, dict]:
 
 
 def _candidate(row: dict, secrets: dict[int, set[str]], information: dict[int, dict]) -> Candidate:
-    told = information.get(row["device_id"]) or {}
-    told = told.get("QueryResponses", told)
+    told = known_information(information.get(row["device_id"]))
     is_user = bool(row["user_key"])
     platform = row["d_platform"]
     target = Target(

@@ -28,6 +28,7 @@ from devices.isolation import work_isolated
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import BadRequest, EspalierError, UnreadablePlist
+from profiles.catalogue.conforming import conform
 
 MAX_ATTEMPTS = 3
 MAX_BATCH_BYTES = 32 * 1024 * 1024
@@ -117,7 +118,10 @@ def _claim(limit: int) -> list[Report]:
 
 
 def _open(report: Report, outcome: _Outcome) -> list[CommandReport]:
-    """Decrypt and parse; a report that cannot be read is done with its problem, and none is returned."""
+    """Decrypt, parse, and bring every value to the type that Apple's schema declares.
+
+    A report that cannot be read is done with its problem, and none is returned.
+    """
     channel, queued = report.channel, report.queued
     context = report_context(channel.enrollment_key, channel.user_key)
     try:
@@ -127,14 +131,16 @@ def _open(report: Report, outcome: _Outcome) -> list[CommandReport]:
     except (CannotDecrypt, BadRequest) as error:
         outcome.problem = f"cannot be read: {error.detail}"[:MAX_PROBLEM_LENGTH]
         return []
-    chain = content.get("ErrorChain")
-    outcome.error_chain = storable(chain) if isinstance(chain, list) else None
+    content, misfits = conform(queued.command.request_type if queued else "", content)
+    outcome.error_chain = storable(content["ErrorChain"]) if "ErrorChain" in content else None
     if queued is None or report.disposition not in INTERPRETED:
         return []
     command_report = CommandReport(
         device_id=channel.device_id, channel_id=channel.pk, user_key=channel.user_key, answered_at=report.received_at,
         content=content, report_id=report.pk, queued_id=queued.pk, command_id=queued.command_id,
         request_type=queued.command.request_type, status=report.status, error_chain=outcome.error_chain or [],
+        problems=[f"{it.path}: {it.problem}" for it in misfits if not it.path.startswith("ErrorChain")],
+        misfits=[(misfit.path, misfit.value) for misfit in misfits],
     )  # fmt: skip
     return [command_report]
 

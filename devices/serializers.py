@@ -110,10 +110,13 @@ class DeviceSerializer(serializers.ModelSerializer):
 
 class AnswerSerializer(serializers.ModelSerializer):
     content = serializers.JSONField(help_text="the newest answer, without what is secret")
+    misfits = serializers.JSONField(
+        help_text="values of another type than Apple's schema declares, by key and path: they count for nothing"
+    )
 
     class Meta:
         model = Answer
-        fields = ["request_type", "user_key", "answered_at", "content"]
+        fields = ["request_type", "user_key", "answered_at", "content", "misfits"]
 
 
 class AvailableUpdateSerializer(serializers.ModelSerializer):

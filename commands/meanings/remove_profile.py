@@ -71,17 +71,11 @@ def _identifiers(command_ids: set[int]) -> dict[int, str]:
 def _danger(installed: list[InstalledProfile], identifier: str, gone: set[str], is_user_channel: bool) -> Danger | None:
     """Say what goes with a profile. One that the device did not list may be its enrollment, unless that is known."""
     going = [row for row in installed if row.identifier.casefold() == identifier.casefold()]
-    enrollments = [row for row in installed if MDM in types_of(row)]
+    enrollments = [row for row in installed if MDM in row.payload_types]
     if any(row in enrollments for row in going) or not (going or enrollments or is_user_channel):
         return Danger.UNENROLL
-    networks = [row for row in installed if NETWORKS & types_of(row)]
+    networks = [row for row in installed if NETWORKS & row.payload_types]
     staying = [row for row in networks if row not in going and row.identifier.casefold() not in gone]
     if not staying and any(row in going for row in networks):
         return Danger.NETWORK
     return None
-
-
-def types_of(row: InstalledProfile) -> set[str]:
-    """Return the payload types of a profile that a device listed."""
-    payloads = row.payloads if isinstance(row.payloads, list) else []
-    return {each.get("PayloadType", "") for each in payloads if isinstance(each, dict)}

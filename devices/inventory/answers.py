@@ -19,12 +19,16 @@ _NOT_STORED = re.compile("[\0\ud800-\udfff]")
 _KEEP_NEWEST = """
 WITH told AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb)
-        AS t(device_id bigint, user_key text, content jsonb, answered_at timestamptz)
+        AS t(device_id bigint, user_key text, content jsonb, misfits jsonb, answered_at timestamptz)
 ), kept AS (
-    INSERT INTO devices_answer AS a (device_id, request_type, user_key, content, answered_at)
-    SELECT device_id, %s, user_key, content, answered_at FROM told ORDER BY device_id, user_key
+    INSERT INTO devices_answer AS a (device_id, request_type, user_key, content, misfits, answered_at)
+    SELECT device_id, %s, user_key, content, misfits, answered_at FROM told ORDER BY device_id, user_key
     ON CONFLICT (device_id, request_type, user_key) DO UPDATE
-    SET content = CASE WHEN %s THEN a.content || excluded.content ELSE excluded.content END,
+    SET (content, misfits) = (
+            SELECT CASE WHEN %s THEN a.content - ARRAY(SELECT jsonb_object_keys(excluded.misfits)) ELSE '{}' END
+                   || excluded.content,
+                   CASE WHEN %s THEN a.misfits - ARRAY(SELECT jsonb_object_keys(excluded.content)) ELSE '{}' END
+                   || excluded.misfits),
         answered_at = excluded.answered_at
     WHERE a.answered_at <= excluded.answered_at
     RETURNING device_id, user_key, answered_at
@@ -53,13 +57,23 @@ def keep_newest(request_type: str, told: Iterable[tuple[Reported, dict]], *, is_
             "device_id": report.device_id,
             "user_key": report.user_key,
             "content": storable(content),
+            "misfits": _misfits(report),
             "answered_at": report.answered_at.isoformat(),
         }
         for report, content in newest.values()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP_NEWEST, [json.dumps(rows), request_type, is_merged])
+        cursor.execute(_KEEP_NEWEST, [json.dumps(rows), request_type, is_merged, is_merged])
         return [newest[key][0] for key in cursor.fetchall()]
+
+
+def _misfits(report: Reported) -> dict[str, dict]:
+    """Return what had another type than declared by the outermost key it was under, in terms of JSON, redacted."""
+    found: dict[str, dict] = {}
+    for path, value in report.misfits:
+        outermost, innermost = re.split(r"[.\[]", path, maxsplit=1)[0], path.rpartition(".")[2]
+        found.setdefault(outermost, {})[path] = redact({innermost: value})[innermost]
+    return storable(found)
 
 
 def not_outdated(request_type: str, reports: list[Reported]) -> list[Reported]:

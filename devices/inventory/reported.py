@@ -13,7 +13,10 @@ MAX_PROBLEMS = 10
 
 @dataclass(eq=False)
 class Reported:
-    """A readable report of a channel: ``content`` is the whole message, ``asked`` the keys of the question."""
+    """A readable report of a channel: ``content`` is the whole message, ``asked`` the keys of the question.
+
+    ``misfits`` are the values that were taken out because Apple's schema declares another type: (key path, value).
+    """
 
     device_id: int
     channel_id: int
@@ -22,6 +25,7 @@ class Reported:
     content: dict
     asked: dict = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    misfits: list[tuple[str, object]] = field(default_factory=list)
 
     def part(self, key: str, kind: type):
         """Return the dictionary or list under a key; None, with the problem noted, where there is none."""

@@ -9,13 +9,15 @@ from devices.models.device import Channel, Device
 class Answer(models.Model):
     """The newest answer to each kind of question, as JSON, without the parts that are secret.
 
-    Of lists whose entries have rows of their own it holds what else was said, and ``count``.
+    Of lists whose entries have rows of their own it holds what else was said, and ``count``. Values of another type
+    than Apple's schema declares are not in ``content`` but in ``misfits``, raw: ``{key: {path: value}}``.
     """
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="answers")
     request_type = models.TextField()
     user_key = models.TextField(blank=True, default="", help_text="empty: the device's own; otherwise a user's")
     content = models.JSONField()
+    misfits = models.JSONField(default=dict, db_default={}, help_text="values of a wrong type, which count for nothing")
     answered_at = models.DateTimeField()
 
     class Meta:
@@ -79,6 +81,13 @@ class InstalledProfile(models.Model):
 
     def __str__(self):
         return self.display_name or self.identifier
+
+    @property
+    def payload_types(self) -> frozenset[str]:
+        """The types of its payloads; rows that are older than answers are checked may hold anything."""
+        payloads = self.payloads if isinstance(self.payloads, list) else []
+        types = (each.get("PayloadType") for each in payloads if isinstance(each, dict))
+        return frozenset(each for each in types if isinstance(each, str) and each)
 
 
 class InstalledCertificate(models.Model):

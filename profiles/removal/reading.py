@@ -78,7 +78,7 @@ def _sent(device: Device) -> dict[tuple[int, str], ItemStatus]:
 
 def _types(row: InstalledProfile, status: ItemStatus | None) -> tuple[str, ...]:
     """Return the payload types that the device names, and where it names none (encrypted profiles) those we sent."""
-    named = {str(each["PayloadType"]) for each in row.payloads if isinstance(each, dict) and each.get("PayloadType")}
+    named = set(row.payload_types)
     if not named and status is not None and status.version is not None:
         named = set(status.version.payload_types)
     return tuple(sorted(named))

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from commands.meanings.remove_profile import MDM, types_of
+from commands.meanings.remove_profile import MDM
 from commands.workflows.definition import STOP, Definition, Done, Failed, Outcome, Parameter, Step, Wait
 from commands.workflows.run import Run, all_acknowledged
 from devices.escrow import end_secrets
@@ -42,7 +42,7 @@ def _profiles_of(run: Run):
 def _remove_profiles(run: Run) -> Outcome | None:
     if run.parameters["how"] == ERASE:
         return Done("erasing removes them", is_needless=True)
-    identifiers = [row.identifier for row in _profiles_of(run) if row.is_managed and MDM not in types_of(row)]
+    identifiers = [row.identifier for row in _profiles_of(run) if row.is_managed and MDM not in row.payload_types]
     if not identifiers:
         return Done("there are none", is_needless=True)
     for identifier in identifiers:
@@ -54,7 +54,7 @@ def _go(run: Run) -> Outcome | None:
     if run.parameters["how"] == ERASE:
         run.ask("EraseDevice")
         return None
-    own = next((row for row in _profiles_of(run) if MDM in types_of(row)), None)
+    own = next((row for row in _profiles_of(run) if MDM in row.payload_types), None)
     if own is None:
         return Failed("The device has not told the identifier of its enrollment profile; refresh it first.")
     run.ask("RemoveProfile", {"Identifier": own.identifier})
