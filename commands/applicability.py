@@ -11,6 +11,8 @@ from functools import cache
 from django.db.models import F
 
 from commands.meanings import Candidate, meaning_of
+from devices.isolation import judge_isolated
+from devices.left_out import cause_of
 from devices.models import Answer, EscrowedSecret
 from profiles import catalogue
 from profiles.catalogue import Entry, Target, UnknownEntry
@@ -53,12 +55,18 @@ _DEVICE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one channel was not asked."""
+    """Why one channel was not asked; ``is_fault``: not by a rule, but because the judgement itself failed."""
 
     channel_id: int
     device_id: int
     serial_number: str
     reason: str
+    is_fault: bool = False
+
+    @classmethod
+    def by_fault(cls, candidate: Candidate, error: Exception) -> "Refusal":
+        reason = f"whether it can take this cannot be told: {cause_of(error)}"
+        return cls(candidate.channel_id, candidate.device_id, candidate.serial_number, reason, is_fault=True)
 
 
 def candidates_of(channels) -> list[Candidate]:
@@ -86,7 +94,8 @@ def _information(device_ids: set[int]) -> dict[int, dict]:
 
 
 def _candidate(row: dict, secrets: dict[int, set[str]], information: dict[int, dict]) -> Candidate:
-    told = known_information(information.get(row["device_id"]))
+    told = information.get(row["device_id"]) or {}
+    told = known_information(told.get("QueryResponses", told) if isinstance(told, dict) else {})
     is_user = bool(row["user_key"])
     platform = row["d_platform"]
     target = Target(
@@ -117,21 +126,20 @@ def refusal_of(request_type: str, candidate: Candidate, payload: dict | None = N
 def split(
     request_type: str, candidates: Iterable[Candidate], payload: dict | None = None
 ) -> tuple[list[Candidate], list[Refusal]]:
-    """Return those that can take a command, and why the others cannot."""
+    """Return those that can take a command, and why the others cannot; one that cannot be judged stops no other."""
     entry, meaning = _entry_of(request_type), meaning_of(request_type)
     # Devices of one kind share an answer.
     by_schema = cache(lambda target, rights: _by_schema(entry, target, rights))
-    fit, refused = [], []
-    for candidate in candidates:
+
+    def reason_against(candidate: Candidate) -> str:
         known = entry is not None and candidate.platform
-        reason = (by_schema(candidate.target, candidate.access_rights) if known else "") or meaning.refusal(
-            candidate, payload
-        )
-        if reason:
-            refused.append(Refusal(candidate.channel_id, candidate.device_id, candidate.serial_number, reason))
-        else:
-            fit.append(candidate)
-    return fit, refused
+        refusal = by_schema(candidate.target, candidate.access_rights) if known else ""
+        return refusal or meaning.refusal(candidate, payload)
+
+    judged, failed = judge_isolated(candidates, reason_against)
+    refused = [Refusal(it.channel_id, it.device_id, it.serial_number, reason) for it, reason in judged if reason]
+    refused += [Refusal.by_fault(candidate, error) for candidate, error in failed]
+    return [candidate for candidate, reason in judged if not reason], refused
 
 
 def _entry_of(request_type: str) -> Entry | None:

@@ -20,6 +20,8 @@ from commands.models import Command, QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
 from commands.validation import check_command, check_command_uuid
 from devices.escrow import propose_secrets
+from devices.isolation import work_isolated
+from devices.left_out import tell_left_out
 from devices.models import Channel
 from devices.timeline import Actor
 from mdm_project import plist
@@ -92,10 +94,11 @@ def _ask(
     if not candidates:
         raise NobodyToAsk("none of these devices can be asked: not enrolled")
     fit, refused = split(request_type, candidates, payload)
+    dangers, fit, faults = _isolated(meaning_of(request_type).dangers, fit, payload)
+    refused += faults
     if not fit:
         raise NoneCanTake(request_type, refused)
     permit = None
-    dangers = meaning_of(request_type).dangers(fit, payload)
     if dangers:
         permit = governor.admit(
             Wish(
@@ -111,6 +114,15 @@ def _ask(
     return Asked(command, None, refused)
 
 
+def _isolated(work, candidates: list[Candidate], payload: dict) -> tuple[dict, list[Candidate], list[Refusal]]:
+    """Let a meaning work on candidates; return its findings, whom it could work on, and refusals of the others."""
+    found: dict = {}
+    failed = work_isolated(candidates, lambda some: found.update(work(list(some), payload)))
+    broken = {candidate.channel_id for candidate, _error in failed}
+    faults = [Refusal.by_fault(candidate, error) for candidate, error in failed]
+    return found, [candidate for candidate in candidates if candidate.channel_id not in broken], faults
+
+
 def carry_out(
     request_type: str,
     payload: dict,
@@ -124,7 +136,10 @@ def carry_out(
 ) -> Command:
     """Prepare and queue what was admitted: secrets are escrowed in the transaction that queues them."""
     command_uuid = options.pop("command_uuid", None) or str(uuid.uuid4()).upper()
-    prepared = meaning_of(request_type).prepare(candidates, payload)
+    prepared, candidates, faults = _isolated(meaning_of(request_type).prepare, candidates, payload)
+    refused = [*refused, *faults]
+    if not candidates:
+        raise NoneCanTake(request_type, refused)
     device_of = {candidate.channel_id: candidate.device_id for candidate in candidates}
     with transaction.atomic():
         if permit is not None:
@@ -142,6 +157,7 @@ def carry_out(
         if left_out:
             command.refused = left_out
             command.save(update_fields=["refused"])
+        tell_left_out(((it.device_id, it.reason) for it in refused if it.is_fault), request_type)
     return command
 
 

@@ -10,7 +10,9 @@ A second run at the same time does nothing, a second run afterwards finds nothin
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from django.db import connection, transaction
@@ -20,6 +22,8 @@ from django.db.models.functions import Now
 from commands.governor.removals import admit_removals
 from commands.models import QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
+from devices.isolation import work_isolated
+from devices.left_out import cause_of, tell_left_out
 from devices.models import Channel
 from devices.timeline import SYSTEM, Actor, record_event
 from mdm_project import plist
@@ -130,6 +134,11 @@ SET state = 5, attempts = CASE s.state WHEN 5 THEN s.attempts ELSE 0 END, is_sto
     error = CASE s.state WHEN 5 THEN s.error ELSE '' END, command_id = q.id, updated_at = statement_timestamp()
 FROM commands_queuedcommand q WHERE q.command_id = %s AND s.channel_id = q.channel_id AND s.identifier = %s"""
 
+_NOT_REMOVED = f"""
+UPDATE profiles_itemstatus s
+SET state = 5, command_id = NULL, error = %s, updated_at = statement_timestamp(), {FAILED_AGAIN}
+WHERE channel_id = ANY(%s) AND identifier = %s"""
+
 # The governor lets it go later: it is looked at again, and whoever looks reads why.
 _HELD = """
 UPDATE profiles_itemstatus
@@ -164,7 +173,7 @@ def reconcile(limit: int = 5000) -> int:
         _lock(item.status_id for group in (to_install, to_remove) for items in group.values() for item in items)
         done = _install_all(to_install)
         for identifier, items in to_remove.items():
-            done += _remove(identifier, items)
+            done += _isolated(items, partial(_remove, identifier), partial(_note_not_removed, identifier))
     return done
 
 
@@ -209,13 +218,25 @@ def _install_all(groups: dict[int, list[_Item]]) -> int:
     done, bodies_left = 0, MAX_BODIES
     for version_id, items in groups.items():
         version = versions[version_id]
+        note = partial(_note_unrendered, version)
         if not version.variables:
-            done += _install_same(version, items)
+            done += _isolated(items, partial(_install_same, version), note)
             continue
         items = items[:bodies_left]
         bodies_left -= len(items)
-        done += _install_each(version, items)
+        done += _isolated(items, partial(_install_each, version), note)
     return done
+
+
+def _isolated(items: list[_Item], work: Callable, note: Callable) -> int:
+    """Work on items; one that breaks the work is noted as failed and told on its device, and the others go on."""
+    numbers: list[int] = []
+    broken = work_isolated(items, lambda some: numbers.append(work(list(some))))
+    device_of = dict(Channel.objects.filter(id__in=[it.channel_id for it, _ in broken]).values_list("id", "device_id"))
+    for item, error in broken:
+        note([item], error)
+        tell_left_out([(device_of[item.channel_id], cause_of(error))], f"Profile {item.identifier}")
+    return sum(numbers)
 
 
 def _install_same(version: ProfileVersion, items: list[_Item]) -> int:
@@ -262,11 +283,16 @@ def _send(version: ProfileVersion, body: bytes, items: list[_Item]) -> int:
         return cursor.rowcount
 
 
-def _note_unrendered(version: ProfileVersion, items: list[_Item], error: EspalierError) -> int:
-    channel_ids = [item.channel_id for item in items]
+def _note_unrendered(version: ProfileVersion, items: list[_Item], error: Exception) -> int:
+    channel_ids, words = [item.channel_id for item in items], cause_of(error)
     with connection.cursor() as cursor:
-        cursor.execute(_NOT_RENDERED, [items[0].identifier, version.profile_id, version.pk, error.detail, channel_ids])
+        cursor.execute(_NOT_RENDERED, [items[0].identifier, version.profile_id, version.pk, words, channel_ids])
     return len(items)
+
+
+def _note_not_removed(identifier: str, items: list[_Item], error: Exception) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_REMOVED, [cause_of(error), [item.channel_id for item in items], identifier])
 
 
 def _remove(identifier: str, items: list[_Item]) -> int:

@@ -16,7 +16,7 @@ from devices.changes import tell_changed
 from devices.models import AttributeValue, CustomAttribute, Device, Event, Group, Tag
 from devices.redaction import REDACTED
 from devices.rules import mentions
-from devices.rules.operators import read_date, read_number, read_text, read_version
+from devices.rules.operators import canonical_date, read_number, read_text, read_version
 from devices.secret_attributes import make_secret, refuse_in_rules, seal_text, text_of
 from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict
@@ -211,7 +211,7 @@ def normalised(kind: str, value) -> str:
         return _number(value)
     text = read_text(value).strip()
     if kind == Kind.DATE:
-        read_date(text)
+        return canonical_date(text)
     if kind == Kind.VERSION:
         read_version(text)
     return text

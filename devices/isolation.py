@@ -2,13 +2,14 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def work_isolated(items: Sequence[T], work: Callable[[Sequence[T]], object]) -> list[tuple[T, Exception]]:
@@ -27,9 +28,30 @@ def work_isolated(items: Sequence[T], work: Callable[[Sequence[T]], object]) -> 
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one item must not stop the others
         if len(items) == 1:
-            # Where it happened, without the message: that may quote what the device said.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s: %s\n%s", getattr(work, "__name__", work), type(error).__name__, where)
+            _log(work, error)
             return [(items[0], error)]
     middle = len(items) // 2
     return work_isolated(items[:middle], work) + work_isolated(items[middle:], work)
+
+
+def judge_isolated(items: Iterable[T], judge: Callable[[T], R]) -> tuple[list[tuple[T, R]], list[tuple[T, Exception]]]:
+    """Judge each item by itself, without the database; return the judgements, and the items that cannot be judged.
+
+    Trouble with the database is raised: nothing is concluded from it.
+    """
+    judged, failed = [], []
+    for item in items:
+        try:
+            judged.append((item, judge(item)))
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            _log(judge, error)
+            failed.append((item, error))
+    return judged, failed
+
+
+def _log(work: Callable, error: Exception) -> None:
+    """Say where it happened, without the message: that may quote what the device said."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: %s\n%s", getattr(work, "__name__", work), type(error).__name__, where)

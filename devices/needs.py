@@ -6,8 +6,9 @@ from django.db.models import Count, Max
 from django.urls import reverse
 from django.utils import timezone
 
+from devices.left_out import KIND, recently_left_out
 from devices.models import Channel, Identity, RejectedMessage
-from mdm_project.attention import ATTENTION, Need, devices_in_words, needs
+from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
 
 RECENT = timedelta(days=7)
 IDENTITY_DAYS = 30
@@ -26,6 +27,19 @@ def gone_channels(user) -> list[Need]:
     detail = "APNs says that the push token is dead: erased, or the profile was removed. Commands wait."
     link = reverse("admin:devices_device_changelist") + "?push=gone"
     return [Need(ATTENTION, "cloud_off", title, detail, link, "Show", "push-gone")]
+
+
+@needs("devices.view_device")
+def left_out_devices(user) -> list[Need]:
+    """Return that devices were left out of something because something of theirs broke it."""
+    events = recently_left_out(user)
+    told = events.aggregate(number=Count("device", distinct=True), newest=Max("id"))
+    if not told["number"]:
+        return []
+    title = f"{devices_in_words(told['number'])} left out of some work, which broke on what they reported"
+    detail = f"Newest: {events.get(pk=told['newest']).summary}"
+    link = reverse("admin:devices_event_changelist") + f"?kind={KIND}"
+    return [Need(BAD, "report", title, detail, link, "Show", KIND)]
 
 
 @needs("devices.view_identity")

@@ -17,8 +17,9 @@ class ProjectConfig(AppConfig):
     verbose_name = "Administration"
 
     def ready(self):
-        from mdm_project import beating, roles, sign_in_audit
+        from mdm_project import beating, moments, roles, sign_in_audit
 
+        moments.connect()
         beating.connect()
         sign_in_audit.connect()
         autodiscover_modules("needs")

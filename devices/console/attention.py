@@ -20,6 +20,8 @@ from devices.console.page import ATTENTION_DAYS, Health, current_identity
 from devices.console.secrets import MAY_REVEAL
 from devices.console.sending import MAY_SEND
 from devices.filevault import FOREIGN_KEY
+from devices.inventory.reported import LEFT_OUT
+from devices.left_out import recently_left_out
 from devices.models import Device, Enrollment, EscrowedSecret, Event, InstalledCertificate, RejectedMessage
 from profiles.models import ItemStatus
 
@@ -71,6 +73,7 @@ def attention_of(device: Device, health: Health, user) -> list[Attention]:
         *_foreign_key(device),
         *_certificates(device),
         *_refusals(device, user),
+        *_left_out(device, user),
         *_unread_reports(device),
     ]
 
@@ -253,10 +256,18 @@ def _refusals(device: Device, user) -> list[Attention]:
     ]
 
 
+def _left_out(device: Device, user) -> list[Attention]:
+    """What went on without this device, because something of its own broke it: the newest of each kind of work."""
+    told = recently_left_out(user).filter(device=device).order_by("summary", "-id").distinct("summary")
+    return [Attention("bad", "report", f"Left out at {clock(it.at)}", it.summary) for it in told[:MAX_OF_A_KIND]]
+
+
 def _unread_reports(device: Device) -> list[Attention]:
     unread = Report.objects.filter(channel__device=device, problem__isnull=False).order_by("-id")
     report = unread.only("id", "problem", "received_at").first()
     if report is None:
         return []
-    title = f"A report of {clock(report.received_at)} could not be interpreted"
+    is_partly = report.problem.startswith(LEFT_OUT)
+    fate = "has values that count for nothing" if is_partly else "could not be interpreted"
+    title = f"A report of {clock(report.received_at)} {fate}"
     return [Attention("attn", "help", title, report.problem)]

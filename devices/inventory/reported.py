@@ -9,6 +9,8 @@ from datetime import datetime
 KEY_LENGTH = 255
 TEXT_LENGTH = 2000
 MAX_PROBLEMS = 10
+# How the problem of a report begins of which only some values could not be used.
+LEFT_OUT = "left out: "
 
 
 @dataclass(eq=False)
@@ -51,7 +53,7 @@ class Reported:
         different = list(dict.fromkeys(self.problems))  # a batch that is repeated notes them again
         more = len(different) - MAX_PROBLEMS
         shown = [line[:200] for line in different[:MAX_PROBLEMS]]
-        return "left out: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+        return LEFT_OUT + "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 
 
 class Unusable(ValueError):

@@ -16,6 +16,8 @@ from django.db.models.lookups import In
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from mdm_project.moments import within_offsets
+
 MAX_TEXT = 1000
 MAX_NUMBER = 10**15
 MAX_DAYS = 36_500
@@ -242,8 +244,15 @@ def read_date(value) -> tuple[datetime, datetime]:
         return begins_at, begins_at + timedelta(days=1)
     if moment is None:
         raise ValueError('must be a date, such as "2026-01-31", or a time in ISO 8601')
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = within_offsets(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return moment, moment + timedelta(microseconds=1)
+
+
+def canonical_date(text: str) -> str:
+    """Return a date or moment as PostgreSQL reads it, whatever form of ISO 8601 it came in; raises as `read_date`."""
+    read_date(text)
+    day, moment = _parsed(text)
+    return day.isoformat() if day else within_offsets(moment).isoformat()
 
 
 def _parsed(value: str) -> tuple[date | None, datetime | None]:

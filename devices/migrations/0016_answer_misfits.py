@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0014_secret_attributes'),
+        ('devices', '0015_locked_mac'),
     ]
 
     operations = [
