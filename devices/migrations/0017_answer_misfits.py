@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0015_locked_mac'),
+        ('devices', '0016_erased_devices'),
     ]
 
     operations = [

@@ -23,5 +23,5 @@ def mend(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("devices", "0016_answer_misfits")]
+    dependencies = [("devices", "0017_answer_misfits")]
     operations = [migrations.RunPython(mend, migrations.RunPython.noop)]
