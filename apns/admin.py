@@ -28,8 +28,9 @@ from apns.models import PushCertificate, PushCertificateRequest
 from devices.models import Enrollment
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import ConsoleAdmin, is_row_id, submitted
+from mdm_project.console import ConsoleAdmin, submitted
 from mdm_project.errors import EspalierError
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
 

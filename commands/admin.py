@@ -28,9 +28,10 @@ from devices.console.links import device_link
 from devices.redaction import redact
 from devices.timeline import Actor
 from mdm_project import plist, status
-from mdm_project.console import LongListAdmin, is_row_id, submitted
+from mdm_project.console import LongListAdmin, submitted
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import EspalierError, UnreadablePlist
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
 

@@ -28,6 +28,7 @@ from devices.models import Channel
 from devices.timeline import SYSTEM, Actor, record_event
 from mdm_project import plist
 from mdm_project.errors import EspalierError
+from mdm_project.locks import Lock, try_to_take
 from profiles.desired import kick_reconciler
 from profiles.models import DesiredItem, ItemStatus, ProfileVersion
 from profiles.rendering import render, render_each, seal_digest
@@ -36,7 +37,6 @@ State = ItemStatus.State
 MAX_ATTEMPTS = 5
 # Bodies of their own (variables) in one run: each is a command with statements of its own.
 MAX_BODIES = 200
-_RECONCILE_LOCK = 0x1A5E79
 
 # What a failure does to an item ``s``: the pause grows, and after the fifth it is left to people.
 IS_LAST_ATTEMPT = f"s.attempts + 1 >= {MAX_ATTEMPTS}"
@@ -195,9 +195,7 @@ def retry_items(statuses, *, actor: Actor) -> int:
 
 
 def _is_alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_RECONCILE_LOCK])
-        return cursor.fetchone()[0]
+    return try_to_take(Lock.RECONCILE)
 
 
 def _grouped(rows) -> dict[object, list[_Item]]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, DateTimeField, DurationField, ExpressionWrapper, F, FloatField, Q, Value, When
 from django.db.models.functions import Cast, Mod, Now
 
@@ -18,6 +18,7 @@ from commands.queue import NobodyToAsk, queue_command
 from devices.models import Channel
 from devices.outbox import handles
 from devices.timeline import SCHEDULE, Actor
+from mdm_project.locks import Lock, try_to_take
 
 # Behind whatever people ask for.
 PRIORITY = -10
@@ -25,7 +26,6 @@ BATCH = 2000
 # Each device is asked somewhat sooner than its interval, by a fixed share of up to a fifth: a fleet that enrolled in
 # one morning drifts apart within days.
 SPREAD_STEPS = 199
-_SCHEDULE_LOCK = 0x1A5E77
 
 
 def superseding_name(request_type: str) -> str:
@@ -80,9 +80,7 @@ def schedule_inventory() -> int:
 
 
 def _is_alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SCHEDULE_LOCK])
-        return cursor.fetchone()[0]
+    return try_to_take(Lock.SCHEDULE)
 
 
 def due_channels():

@@ -42,10 +42,11 @@ from devices.services import delete_person, save_person
 from devices.timeline import Actor
 from devices.trust_admin import CertificateAuthorityAdmin, IdentityAdmin  # noqa: F401 (registers them)
 from mdm_project import plist, status
-from mdm_project.console import ConsoleAdmin, LongListAdmin, is_row_id
+from mdm_project.console import ConsoleAdmin, LongListAdmin
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import BadRequest
 from mdm_project.platforms import icon_of, system_words
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -28,11 +28,10 @@ from mdm_project import pki
 from mdm_project.crypto import seal, unseal
 from mdm_project.csr import CertificateRequest
 from mdm_project.errors import Conflict
+from mdm_project.locks import Lock, take
 
 AUTHORITY_NAME = "Espalier Device CA"
 SIGNER_NAME = "Espalier Profile Signing"
-# Any number: it only has to differ from other advisory locks of the product.
-_CREATION_LOCK = 0x45535043
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,7 @@ def rotate_authority(*, actor: Actor = SYSTEM, reason: str = "") -> KeyPair:
 
 
 def _lock_creation() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CREATION_LOCK])
+    take(Lock.AUTHORITY)
 
 
 def _make_authority(actor: Actor, reason: str = "") -> CertificateAuthority:

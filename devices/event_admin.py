@@ -19,6 +19,7 @@ from devices.models import Device, Event
 from devices.redaction import redact
 from devices.staff import record_export
 from mdm_project.console import LongListAdmin
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 
 MAX_KINDS = 200
@@ -50,7 +51,7 @@ class DeviceFilter(admin.SimpleListFilter):
 
     def lookups(self, request, model_admin):
         pk = request.GET.get(self.parameter_name, "")
-        if not pk.isdecimal() or len(pk) > 18:
+        if not is_row_id(pk):
             return []
         found = Device.objects.visible_to(request.user).filter(pk=pk)
         return [(str(device.pk), str(device)) for device in found]
@@ -62,7 +63,7 @@ class DeviceFilter(admin.SimpleListFilter):
         pk = self.value()
         if not pk:
             return queryset
-        return queryset.filter(device=pk) if pk.isdecimal() and len(pk) < 19 else queryset.none()
+        return queryset.filter(device=pk) if is_row_id(pk) else queryset.none()
 
 
 class PeriodFilter(RangeDateFilter):
@@ -149,7 +150,7 @@ class EventAdmin(LongListAdmin):
         """Show an event: its address stays, so that a ticket or a mail can name it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(object_id).isdecimal() or len(str(object_id)) > 18:
+        if not is_row_id(object_id):
             raise Http404("there is no such event")
         event = get_object_or_404(self.get_queryset(request).select_related("device"), pk=object_id)
         context = {"title": words_of(event.kind), "event": event, "facts": _facts(event)}

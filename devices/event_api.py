@@ -20,10 +20,10 @@ from mdm_project.api.permissions import reading
 from mdm_project.api.views import ApiView
 from mdm_project.console import stream_csv
 from mdm_project.errors import BadRequest
+from mdm_project.row_ids import is_row_id
 
 READING = reading("devices.view_event")
 CSV, JSON_LINES = "csv", "jsonl"
-MAX_DIGITS = 18
 
 
 class EventPages(CursorPagination):
@@ -42,7 +42,7 @@ class EventPages(CursorPagination):
         """Refuse a cursor that was made up: the database would not take its position for an id."""
         cursor = super().decode_cursor(request)
         position = cursor.position if cursor else None
-        if position is not None and not (position.isascii() and position.isdecimal() and len(position) <= MAX_DIGITS):
+        if position is not None and not is_row_id(position):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 

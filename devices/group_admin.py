@@ -21,6 +21,7 @@ from devices.timeline import Actor
 from mdm_project import status
 from mdm_project.console import ConsoleAdmin, submitted
 from mdm_project.errors import EspalierError
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
 
@@ -102,7 +103,7 @@ class _SmallAdmin(_ByServices):
     def find(self, request, pk):
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(pk).isdecimal() or len(str(pk)) > 18:
+        if not is_row_id(pk):
             raise Http404("there is no such row")
         return get_object_or_404(self.model, pk=pk)
 

@@ -14,11 +14,11 @@ from django.utils import timezone
 from devices.models import Channel, ChannelContact, Device, Enrollment, Group, Membership, Tag
 from devices.querysets import DeviceQuerySet
 from mdm_project.platforms import SYSTEMS
+from mdm_project.row_ids import row_id_of
 
 NEVER_ENROLLED, UNKNOWN = "none", "unknown"
 # Hours since the newest contact: from, to.
 SPANS = {"today": (0, 24), "hour": (0, 1), "day": (1, 24), "week": (24, 168), "longer": (168, None)}
-_MAX_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _by_push(devices, _value, _user):
 
 
 def _pk(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
+    return row_id_of(value)
 
 
 def _by_group(devices, value, user):

@@ -23,14 +23,6 @@ _BY_PREFIX = (
     ("watch", Platform.WATCHOS),
     ("applewatch", Platform.WATCHOS),
 )
-OS_NAMES = {
-    Platform.IOS: "iOS",
-    Platform.IPADOS: "iPadOS",
-    Platform.MACOS: "macOS",
-    Platform.TVOS: "tvOS",
-    Platform.VISIONOS: "visionOS",
-    Platform.WATCHOS: "watchOS",
-}
 _HARDWARE = re.compile(r"[A-Za-z]+\d+,\d+")
 _VERSION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})*)")
 

@@ -19,8 +19,9 @@ from devices.models import CertificateAuthority, Device, Enrollment, Identity
 from devices.services import revoke_identity
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import LongListAdmin, ReadOnlyAdmin, is_row_id, submitted
+from mdm_project.console import LongListAdmin, ReadOnlyAdmin, submitted
 from mdm_project.errors import Conflict, EspalierError
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age, copy
 from mdm_project.templatetags.console import status as show_status
 

@@ -16,7 +16,8 @@ from devices.timeline import record_event
 from enrollment import qr
 from enrollment.models import ALL_ACCESS_RIGHTS, EnrollmentProfile
 from mdm_project import status
-from mdm_project.console import ConsoleAdmin, is_row_id
+from mdm_project.console import ConsoleAdmin
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import copy
 from mdm_project.templatetags.console import status as show_status
 

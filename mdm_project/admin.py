@@ -29,9 +29,10 @@ from unfold.widgets import (
 from devices import staff
 from devices.timeline import record_event
 from mdm_project import password_links, status, tokens
-from mdm_project.console import ConsoleAdmin, LongListAdmin, is_row_id, submitted
+from mdm_project.console import ConsoleAdmin, LongListAdmin, submitted
 from mdm_project.errors import EspalierError
 from mdm_project.models import ApiToken, SignIn, User
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
 

@@ -22,6 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from devices.staff import record_export
 from mdm_project.roles import is_api_only
+from mdm_project.row_ids import is_row_id
 
 MAX_FOUND = 8
 
@@ -182,11 +183,6 @@ class LongListAdmin(ReadOnlyAdmin):
     """A list of so many rows that nobody waits for their number."""
 
     paginator = InfinitePaginator
-
-
-def is_row_id(text) -> bool:
-    """Say whether a part of an address can be the id of a row: digits, and not thousands of them."""
-    return str(text).isascii() and str(text).isdecimal() and len(str(text)) <= 18
 
 
 def submitted(request: HttpRequest) -> tuple:

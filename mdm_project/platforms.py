@@ -1,4 +1,4 @@
-"""What the console calls platforms and which icon stands for each."""
+"""What platforms are called, and which icon stands for each."""
 
 SYSTEMS = {
     "ios": "iOS",

@@ -5,15 +5,15 @@ strangers who guess at the same name nor those behind the same address. nginx sl
 names (deploy/nginx.conf).
 """
 
-import hashlib
 from datetime import timedelta
 
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
+from mdm_project.locks import try_to_take_text
 from mdm_project.models import SignIn
 from mdm_project.peers import client_address
 from mdm_project.roles import is_api_only
@@ -55,16 +55,8 @@ class LimitedAuthenticationForm(AuthenticationForm):
 
 def _require_few_failures(username: str, address: str | None) -> None:
     """Raise ValidationError where this name failed too often from this address, or is just being tried from there."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_number(username, address)])
-        (is_alone,) = cursor.fetchone()
-    if not is_alone:
+    if not try_to_take_text("sign-in", f"{username}:{address}"):
         raise ValidationError(AT_ONCE, code="at_once")
     recent = SignIn.objects.filter(username=username, address=address, at__gt=timezone.now() - WINDOW)
     if recent.filter(succeeded=False).count() >= MAX_FAILURES:
         raise ValidationError(TOO_MANY, code="too_many_failures")
-
-
-def _lock_number(username: str, address: str | None) -> int:
-    digest = hashlib.sha256(f"sign-in:{username}:{address}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 
 from mdm_project.kicker import Kicker
+from mdm_project.locks import Lock, take
 from profiles.models import Assignment
 from profiles.rollout import start_rollouts
 
 _reconciler = Kicker("commands.reconcile")
-_DESIRED_LOCK = 0x1A5E78
 
 GAINS, LOSES, CHANGES = "gains", "loses", "changes"
 
@@ -153,8 +153,7 @@ def lock_desired() -> None:
 
     Who changes assignments and computes in the same transaction takes it first: whoever has it waits for those rows.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_DESIRED_LOCK])
+    take(Lock.DESIRED)
 
 
 def kick_reconciler() -> None:

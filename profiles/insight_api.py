@@ -12,6 +12,7 @@ from devices.models import Device, Group, Membership
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
+from mdm_project.row_ids import is_row_id
 from profiles import insight_serializers as serializers
 from profiles.conflicts import Conflict, conflicts
 from profiles.effective import effective_configuration
@@ -130,7 +131,7 @@ class ConflictList(ApiView, ListAPIView):
 
 
 def _id_in(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+    if not is_row_id(text):
         raise ValidationError({name: "must be an id"})
     return int(text)
 

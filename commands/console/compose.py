@@ -24,6 +24,7 @@ from devices.models import Channel, Device, Group, SavedSearch
 from devices.saved_searches import BrokenSearch, devices_of
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
+from mdm_project.row_ids import row_id_of
 from profiles import catalogue, help_texts
 from profiles.catalogue import UnknownEntry
 from profiles.console.badges import badges_of, systems_of
@@ -220,8 +221,7 @@ class ComposePages:
         """Say how many devices a saved search finds for the person now."""
         _require(request.user)
         text = request.GET.get("saved_search", "")
-        is_id = text.isascii() and text.isdecimal() and len(text) < 19
-        saved = SavedSearch.objects.visible_to(request.user).filter(pk=text).first() if is_id else None
+        saved = SavedSearch.objects.visible_to(request.user).filter(pk=row_id_of(text)).first()
         if saved is None:
             return HttpResponse(REACH_HELP)
         return HttpResponse(escape(_reach_words(saved, request.user)))
@@ -250,7 +250,7 @@ def _device(request) -> Device | None:
     if not text:
         return None
     devices = Device.objects.visible_to(request.user)
-    found = devices.filter(pk=text).first() if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    found = devices.filter(pk=row_id_of(text)).first()
     if found is None:
         raise Http404("there is no such device")
     return found

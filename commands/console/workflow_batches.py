@@ -24,8 +24,9 @@ from commands.workflows.overview import TONES, batch_overview
 from devices.console.forms import ReasonForm
 from devices.models import Device
 from devices.timeline import Actor
-from mdm_project.console import ReadOnlyAdmin, is_row_id, submitted
+from mdm_project.console import ReadOnlyAdmin, submitted
 from mdm_project.errors import EspalierError
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 
 EXAMPLES = 12

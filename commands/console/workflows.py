@@ -24,8 +24,9 @@ from devices.console.links import device_link
 from devices.models import Device
 from devices.timeline import Actor
 from mdm_project import status
-from mdm_project.console import ReadOnlyAdmin, is_row_id, submitted
+from mdm_project.console import ReadOnlyAdmin, submitted
 from mdm_project.errors import EspalierError, NotFound
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 from mdm_project.templatetags.console import status as show_status
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
@@ -22,13 +22,10 @@ from commands.governor.models import GovernorLimit, HeldAction, KillSwitch, Perm
 from commands.meanings import Danger
 from devices.staff import has_new_powers
 from devices.timeline import Actor, record_event
-from mdm_project import plist
+from mdm_project import locks, plist
 from mdm_project.crypto import seal
 from mdm_project.errors import BadRequest, Conflict, EspalierError, Refused
 
-_LOCK = 0x607E4
-_SWITCH_LOCK = 0x607E5
-_TURN_LOCK = 0x607E6
 WINDOW = timedelta(hours=1)
 
 
@@ -160,27 +157,23 @@ def forbid_while_stopped() -> None:
 
     What is queued in this transaction is either refused here or found, and cancelled, by whoever throws the switch.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_SWITCH_LOCK])
+    locks.take_shared(locks.Lock.SWITCH)
     _check_stopped()
 
 
 def lock_switch() -> None:
     """Wait for those who queue something destructive at this moment, and keep others out until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SWITCH_LOCK])
+    locks.take(locks.Lock.SWITCH)
 
 
 def lock() -> None:
     """Let nobody else count permits until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    locks.take(locks.Lock.PERMITS)
 
 
 def take_turns() -> None:
     """Wait for others who ask what is judged by what was asked before, and keep them out until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN_LOCK])
+    locks.take(locks.Lock.TURNS)
 
 
 def budget_of(danger: Danger, actor: Actor) -> Budget:

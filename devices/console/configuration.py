@@ -18,6 +18,7 @@ from commands.standing import SETTLED, STATUS_OF
 from devices.console.page import find_device
 from devices.models import Device
 from devices.timeline import Actor
+from mdm_project.row_ids import is_row_id, row_id_of
 from mdm_project.status import Status
 from profiles.effective import effective_configuration
 from profiles.models import Assignment, ItemStatus
@@ -128,8 +129,9 @@ class ConfigurationPages:
         device = self._configured_device(request, pk)
         address = f"{self.route('change', device.pk)}?tab=configuration#tabs"
         items = ItemStatus.objects.filter(channel__device=device)
-        if request.POST.get("item", "").isdecimal():
-            items = items.filter(pk=int(request.POST["item"][:18]))
+        item = request.POST.get("item", "")
+        if item:
+            items = items.filter(pk=row_id_of(item)) if is_row_id(item) else items.none()
         number = retry_items(items, actor=Actor.staff(request.user))
         if not number:
             return self.failed(request, "Nothing failed or waits for another try.", address)

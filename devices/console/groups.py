@@ -18,6 +18,7 @@ from devices.timeline import Actor
 from mdm_project.console import submitted
 from mdm_project.errors import BadRequest, EspalierError
 from mdm_project.platforms import system_words
+from mdm_project.row_ids import is_row_id, row_ids_of
 
 PREVIEWED = 12
 FOUND = 20
@@ -43,7 +44,7 @@ class GroupPages:
         """Return a group that the person may see; raise PermissionDenied or 404."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(pk).isdecimal() or len(str(pk)) > 18:
+        if not is_row_id(pk):
             raise Http404("there is no such group")
         return get_object_or_404(Group.objects.visible_to(request.user), pk=pk)
 
@@ -189,7 +190,7 @@ class GroupPages:
         """Return the devices of a search, those that are ticked already first, as (device, is ticked)."""
         visible = Device.objects.visible_to(request.user)
         named = (request.POST if request.method == "POST" else request.GET).getlist("device")
-        ids = [int(pk) for pk in named if pk.isascii() and pk.isdecimal() and len(pk) < 19]
+        ids = row_ids_of(named)
         ticked = list(visible.filter(pk__in=ids).order_by("name", "id")) if ids else []
         if not text:
             return [(device, True) for device in ticked]
@@ -262,7 +263,7 @@ class GroupPages:
         visible = Device.objects.visible_to(request.user)
         pk, text = request.GET.get("device", ""), request.GET.get("find", "").replace("\x00", "").strip()
         if pk:
-            if not pk.isdecimal() or len(pk) > 18:
+            if not is_row_id(pk):
                 raise Http404("there is no such device")
             return [get_object_or_404(visible, pk=pk)]
         return list(visible.matching(text).order_by("name", "id")[:FOUND]) if text else []

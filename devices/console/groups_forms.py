@@ -13,6 +13,7 @@ from unfold.widgets import (
 from devices.attributes import MAX_LABEL, MAX_TAG
 from devices.groups import MAX_NAME
 from devices.models import CustomAttribute, Device, Group
+from mdm_project.row_ids import row_ids_of
 
 MAX_NAMED = 20_000
 
@@ -40,7 +41,7 @@ class ChosenDevices(forms.Form):
     def __init__(self, data=None, *, user, ticked: list[str] | tuple = (), **kwargs):
         super().__init__(data, **kwargs)
         self.visible = Device.objects.visible_to(user)
-        self.ticked = [int(pk) for pk in ticked if pk.isascii() and pk.isdecimal() and len(pk) < 19]
+        self.ticked = row_ids_of(ticked)
 
     def clean_serial_numbers(self) -> set[int]:
         """Return the ids of the devices; name those serial numbers that nobody has."""

@@ -10,7 +10,8 @@ from devices.inventory.answers import keep_newest
 from devices.inventory.device_columns import write_columns
 from devices.inventory.reported import Columns, Reported, flag, key_text, read_columns, real, share, text
 from devices.models import Device, Event
-from devices.platforms import OS_NAMES, is_hardware_model, platform_of, version_parts
+from devices.platforms import is_hardware_model, platform_of, version_parts
+from mdm_project.platforms import SYSTEMS
 
 KEY = "QueryResponses"
 COLUMNS: Columns = (
@@ -145,7 +146,7 @@ def _system(row: dict) -> str:
 
 
 def _os_name(row: dict) -> str:
-    return OS_NAMES.get(row["platform"], "System")
+    return SYSTEMS.get(row["platform"], "System")
 
 
 def _event(device_id: int, kind: str, before: str, after: str, what: str) -> Event:

@@ -13,12 +13,13 @@ import json
 from functools import partial
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.crypto import salted_hmac
 from rest_framework.response import Response
 
 from mdm_project.crypto import seal, unseal
 from mdm_project.errors import BadRequest, Conflict, EspalierError
+from mdm_project.locks import try_to_take_text
 from mdm_project.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
@@ -86,11 +87,7 @@ def _in_one_transaction(view, handler, key: str, request, *args, **kwargs) -> Re
 
 def _lock(user_id: int, key: str) -> None:
     """Hold (user, key) until the transaction ends, or raise InProgress."""
-    number = int.from_bytes(hashlib.sha256(f"idempotency:{user_id}:{key}".encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        (is_held,) = cursor.fetchone()
-    if not is_held:
+    if not try_to_take_text("idempotency", f"{user_id}:{key}"):
         raise InProgress(f"A request with this {HEADER} is still in progress.")
 
 

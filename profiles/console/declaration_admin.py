@@ -12,8 +12,9 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from devices.timeline import Actor
 from mdm_project import plist
-from mdm_project.console import ConsoleAdmin, is_row_id
+from mdm_project.console import ConsoleAdmin
 from mdm_project.errors import EspalierError
+from mdm_project.row_ids import is_row_id
 from mdm_project.templatetags.console import age
 from profiles import catalogue, help_texts
 from profiles.catalogue import UnknownEntry
