@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from devices.models import Channel, Device, Enrollment, Group, SavedSearch
 from devices.querysets import ChannelQuerySet, DeviceQuerySet
+from devices.same_serial import ambiguous
 from devices.saved_searches import BrokenSearch, devices_of
 from mdm_project.errors import BadRequest, Conflict
 
@@ -24,6 +25,24 @@ class UnknownTarget(BadRequest):
     """A target that does not exist or may not be seen; ``fields`` names each."""
 
     code = "unknown_target"
+
+
+class AmbiguousTarget(Conflict):
+    """A serial number that several devices report: nothing is sent to a device that may not be meant."""
+
+    code = "ambiguous_target"
+
+    def __init__(self, several: dict[str, int], named: Sequence[str]):
+        serial, number = min(several.items())
+        others = f", and {len(several) - 1} more serial numbers are not unique" if len(several) > 1 else ""
+        super().__init__(
+            f"{number} devices have the serial number {serial}: name the one you mean by its UDID or id{others}",
+            fields={
+                f"targets.serial_numbers.{index}": f"{several[name]} devices have it"
+                for index, name in enumerate(named)
+                if name in several
+            },
+        )
 
 
 class NoReachableTarget(Conflict):
@@ -78,6 +97,9 @@ def _named(targets: Targets, user, channels: ChannelQuerySet) -> Reach:
     device_ids |= searched_ids
     memberships = Enrollment.objects.current().filter(device__in=visible)
     enrolled_ids = _found("enrollment_ids", targets.enrollment_ids, memberships, "key", "device_id", unknown)
+    several = ambiguous(targets.serial_numbers, visible) if targets.serial_numbers else {}
+    if several:
+        raise AmbiguousTarget(several, targets.serial_numbers)
     if unknown:
         raise UnknownTarget(_summary(unknown), fields=unknown)
     # An enrollment id names one membership, not whatever else the device may be enrolled under.

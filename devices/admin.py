@@ -29,6 +29,7 @@ from devices.console.groups_filters import GroupFilter, TagFilter
 from devices.console.links import device_link
 from devices.console.messaging import MessagePages
 from devices.console.notes import NotePages
+from devices.console.same_serial import SameSerialPages
 from devices.console.saved_searches import SavedSearchPages
 from devices.console.secrets import SecretPages
 from devices.console.views import DevicePages
@@ -59,7 +60,9 @@ def _number_per_device(queue):
 
 
 @admin.register(Device)
-class DeviceAdmin(SavedSearchPages, BulkActions, DevicePages, SecretPages, NotePages, MessagePages, ConsoleAdmin):
+class DeviceAdmin(
+    SavedSearchPages, SameSerialPages, BulkActions, DevicePages, SecretPages, NotePages, MessagePages, ConsoleAdmin
+):
     list_display = (
         "name_column", "serial_column", "system_column", "state_column", "supervised_column", "person_column",
         "seen_column", "commands_column",
@@ -84,7 +87,14 @@ class DeviceAdmin(SavedSearchPages, BulkActions, DevicePages, SecretPages, NoteP
     )  # fmt: skip
 
     def get_urls(self):
-        own = [*self.search_urls(), *self.device_urls(), *self.secret_urls(), *self.note_urls(), *self.message_urls()]
+        own = [
+            *self.search_urls(),
+            *self.device_urls(),
+            *self.secret_urls(),
+            *self.note_urls(),
+            *self.message_urls(),
+            *self.serial_urls(),
+        ]
         return [*own, *super().get_urls()]
 
     def has_add_permission(self, request):

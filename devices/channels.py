@@ -201,7 +201,7 @@ def begin_enrollment(message: dict, key: ChannelKey, topic: str, terms: Terms) -
         )
     # What opened the device of before opens nothing now: it starts anew, without a lock.
     escrow.end_secrets(device, *ENDED_BY_ENROLLING)
-    Device.objects.filter(pk=device.pk, locked_at__isnull=False).update(locked_at=None)
+    Device.objects.filter(pk=device.pk).update(locked_at=None, replaced_by=None)
     return channel
 
 

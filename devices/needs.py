@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from devices.left_out import KIND, recently_left_out
 from devices.models import Channel, Identity, RejectedMessage
+from devices.same_serial import open_cases
 from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
 
 RECENT = timedelta(days=7)
@@ -40,6 +41,19 @@ def left_out_devices(user) -> list[Need]:
     detail = f"Newest: {events.get(pk=told['newest']).summary}"
     link = reverse("admin:devices_event_changelist") + f"?kind={KIND}"
     return [Need(BAD, "report", title, detail, link, "Show", KIND)]
+
+
+@needs("devices.view_device")
+def same_serials(user) -> list[Need]:
+    """Return that devices share a serial number, and nobody has decided whether they are one."""
+    cases = open_cases(user)
+    if not cases:
+        return []
+    number = len(cases)
+    title = f"{number:,} serial number{' is' if number == 1 else 's are'} reported by several devices"
+    detail = "A device whose logic board was replaced comes with another UDID. Say whether it is the same device."
+    link = reverse("admin:devices_device_same_serial")
+    return [Need(ATTENTION, "difference", title, detail, link, "Decide", "same-serial")]
 
 
 @needs("devices.view_identity")

@@ -22,6 +22,7 @@ from devices.identity import Presented
 from devices.inventory.answers import storable
 from devices.keys import ChannelKey, channel_key
 from devices.models import Answer, Channel, Enrollment, EscrowedSecret, Identity
+from devices.same_serial import tell_of_another
 from devices.timeline import record_event
 from enrollment.models import ScepChallenge
 from mdm_project import plist
@@ -99,6 +100,7 @@ def authenticate(message: dict, key: ChannelKey, presented: Presented) -> Respon
         record_event("identity_renewed", "renews its client certificate", device=_device_id(key), actor="device")
         return EMPTY
     channel = channels.begin_enrollment(message, key, topic, _terms_of(identity))
+    tell_of_another(channel.device_id)
     ids = list(Channel.objects.filter(enrollment_key=key.enrollment).values_list("id", flat=True))
     clear_queue(ids, "the device enrolled again")
     came_back = Enrollment.objects.filter(key=key.enrollment, is_current=False).exists()

@@ -23,6 +23,7 @@ from devices.filevault import FOREIGN_KEY
 from devices.inventory.reported import LEFT_OUT
 from devices.left_out import recently_left_out
 from devices.models import Device, Enrollment, EscrowedSecret, Event, InstalledCertificate, RejectedMessage
+from devices.same_serial import are_different, hardware
 from profiles.models import ItemStatus
 
 SILENT_DAYS = 7
@@ -65,6 +66,7 @@ def attention_of(device: Device, health: Health, user) -> list[Attention]:
         *_held(health, user),
         *_search(device, user),
         *_lock(device, health, user),
+        *_same_serial(device),
         *_leaving(device),
         *_silence(health),
         *(_configuration(item, device, health, user) for item in items),
@@ -146,6 +148,23 @@ def _lock(device: Device, health: Health, user) -> list[Attention]:
     fixes = (Fix("Secrets", "?tab=secrets#tabs", is_post=False),) if user.has_perm(MAY_REVEAL) else ()
     detail = "The Mac asks for the six digits that are kept here, and is heard of again when somebody has entered them."
     return [Attention("attn", "lock", f"Locked since {clock(device.locked_at)}, PIN here", detail, fixes)]
+
+
+def _same_serial(device: Device) -> list[Attention]:
+    """Another device that reports its serial number, or the one that carries on for it."""
+    if device.replaced_by_id:
+        show = Fix("Show", reverse("admin:devices_device_change", args=[device.replaced_by_id]), is_post=False)
+        title = "Replaced: the same device goes on with another logic board"
+        return [Attention("attn", "swap_horiz", title, f"It is now {device.replaced_by}.", (show,))]
+    if not device.serial_number or device.udid is None:
+        return []
+    others = hardware().filter(serial_number=device.serial_number).exclude(pk=device.pk).order_by("-pk")
+    other = others.only("udid", "name").first()
+    if other is None or are_different(device, other):
+        return []
+    decide = Fix("Decide", reverse("admin:devices_device_same_serial"), is_post=False)
+    detail = f"The UDID of the other is {other.udid}. If its logic board was replaced, it is the same device."
+    return [Attention("attn", "difference", f"{other} has the same serial number", detail, (decide,))]
 
 
 def _silence(health: Health) -> list[Attention]:

@@ -15,6 +15,7 @@ from devices.models.note import Note
 from devices.models.record import Event, Outbox, RejectedMessage
 from devices.models.saved_search import DefaultSearch, SavedSearch
 from devices.models.secret import EscrowedSecret, EscrowKey, LastLocation
+from devices.models.serial import SerialVerdict
 
 __all__ = [
     "AccessLimit",
@@ -43,5 +44,6 @@ __all__ = [
     "Person",
     "RejectedMessage",
     "SavedSearch",
+    "SerialVerdict",
     "Tag",
 ]

@@ -83,6 +83,10 @@ class Device(models.Model):
     locked_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="a Mac that was locked; it is until it is heard of again"
     )
+    replaced_by = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="replaced",
+        help_text="the same device with another logic board, as somebody decided",
+    )  # fmt: skip
     last_answer_at = models.DateTimeField(null=True, blank=True, help_text="newest inventory answer interpreted")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

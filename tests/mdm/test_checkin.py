@@ -323,3 +323,10 @@ def test_the_identity_of_before_works_until_the_first_token_update_with_the_new_
     assert renewed.idle().status == 200
     ended = IdentityRow.objects.get(is_active=False)
     assert ended.end_reason == "superseded"
+
+
+def test_a_known_serial_number_with_another_udid_is_told_on_both_timelines(new_device):
+    """B20."""
+    for _ in range(2):
+        new_device().enroll(SerialNumber="C02SAME")
+    assert Event.objects.filter(kind="same_serial").values("device").distinct().count() == 2
