@@ -12,13 +12,14 @@ from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from commands.answers import answer_of, error_words
+from commands.answers import answer_of
 from commands.asking import ask_again
 from commands.causes import with_cause
 from commands.console.compose import ComposePages
 from commands.console.governor import GovernorAdmin  # noqa: F401 (registers it)
 from commands.console.workflow_batches import WorkflowBatchAdmin  # noqa: F401 (registers it)
 from commands.console.workflows import WorkflowAdmin  # noqa: F401 (registers it)
+from commands.error_words import words_of
 from commands.models import Command, QueuedCommand, Report
 from commands.overview import outcome_context
 from commands.progress import progress
@@ -42,6 +43,7 @@ FAILED_DAYS = 7
 STATE_FILTERS = {
     "waiting": QueuedCommand.WAITING,
     "acknowledged": (State.ACKNOWLEDGED,),
+    "partly": (State.PARTLY,),
     "failed": FAILED,
     "ended": (State.CANCELLED, State.EXPIRED),
 }
@@ -214,7 +216,7 @@ class CommandAdmin(ComposePages, LongListAdmin):
             "state": progress(queued),
             "report": report,
             "answer": answer_of(report) if report else None,
-            "errors": error_words(report.error_chain) if report else "",
+            "errors": words_of(report.error_chain) if report and report.error_chain else "",
             "device": queued.channel.device,
         }
         return self.dialog(request, "console/answer.html", context)
@@ -264,6 +266,7 @@ def outcome_words(counts: dict[str, int]) -> list[status.Status]:
     waiting = counts.get("pending", 0) + counts.get("not_now", 0)
     for number, word in (
         (failed, status.FAILED),
+        (counts.get("partly", 0), status.PARTLY),
         (waiting, status.PENDING),
         (counts.get("sent", 0), status.SENT),
         (counts.get("acknowledged", 0), status.ACKNOWLEDGED),

@@ -16,9 +16,9 @@ ENVELOPE = frozenset(
 
 
 def answer_of(report: Report) -> dict:
-    """Return what a report says, without envelope and secrets. Wants ``channel`` loaded."""
+    """Return what a report says, without envelope, errors and secrets. Wants ``channel`` loaded."""
     message = read_message(report)
-    return {key: value for key, value in message.items() if key not in ENVELOPE}
+    return {key: value for key, value in message.items() if key not in ENVELOPE and key != "ErrorChain"}
 
 
 def read_message(report: Report) -> dict:
@@ -97,13 +97,3 @@ SUMMARIES: dict[str, Callable[[dict], str]] = {
     "AvailableOSUpdates": _counting("AvailableOSUpdates", "update", "updates"),
     "ManagedApplicationList": lambda answer: f"{len(answer.get('ManagedApplicationList') or {})} managed apps",
 }
-
-
-def error_words(chain: list | None) -> str:
-    """Return a device's error chain in plain words, the domain and code behind."""
-    told = []
-    for error in (each for each in chain or [] if isinstance(each, dict)):
-        text = error.get("USEnglishDescription") or error.get("LocalizedDescription") or "no description"
-        code = " ".join(str(error[key]) for key in ("ErrorDomain", "ErrorCode") if key in error)
-        told.append(f"{text} ({code})" if code else text)
-    return " – ".join(told)

@@ -11,6 +11,7 @@ from functools import cache
 from django.db.models import F
 
 from commands.meanings import Candidate, meaning_of
+from commands.rights import missing_right
 from devices.isolation import judge_isolated
 from devices.left_out import cause_of
 from devices.models import Answer, EscrowedSecret
@@ -19,30 +20,6 @@ from profiles.catalogue import Entry, Target, UnknownEntry
 from profiles.catalogue.availability import evaluate
 from profiles.catalogue.conforming import known_information
 
-# Bits of the MDM payload's AccessRights, by the names that Apple's schema gives to what commands need.
-ACCESS_RIGHTS = {
-    "AllowInspection": 1,
-    "AllowInstallationRemoval": 2,
-    "AllowPasscodeRemovalAndLock": 4,
-    "DeviceLockAndRemovePasscode": 4,
-    "AllowDeviceErase": 8,
-    "AllowQueryDeviceInformation": 16,
-    "AllowQueryNetworkInformation": 32,
-    "AllowProvisioningInspection": 64,
-    "AllowProvisioningInstallationRemoval": 128,
-    "AllowQueryApplications": 256,
-    "QueryInstalledApps": 256,
-    "AllowQueryRestrictions": 512,
-    "AllowQuerySecurity": 1024,
-    "AllowSettings": 2048,
-    "AllowAppInstallation": 4096,
-}
-_RIGHT_WORDS = {
-    1: "inspect profiles", 2: "install and remove profiles", 4: "lock the device and remove its passcode",
-    8: "erase the device", 16: "ask for device information", 32: "ask for network information",
-    64: "inspect provisioning profiles", 128: "install provisioning profiles", 256: "list apps",
-    512: "ask for restrictions", 1024: "ask for security information", 2048: "change settings", 4096: "manage apps",
-}  # fmt: skip
 _COLUMNS = {
     "device_id": "device_id", "enrollment_id": "enrollment_id", "user_key": "user_key",
     "access_rights": "enrollment__access_rights", "kind": "enrollment__kind",
@@ -124,9 +101,15 @@ def refusal_of(request_type: str, candidate: Candidate, payload: dict | None = N
 
 
 def split(
-    request_type: str, candidates: Iterable[Candidate], payload: dict | None = None
+    request_type: str,
+    candidates: Iterable[Candidate],
+    payload: dict | None = None,
+    narrowed: dict[int, dict] | None = None,
 ) -> tuple[list[Candidate], list[Refusal]]:
-    """Return those that can take a command, and why the others cannot; one that cannot be judged stops no other."""
+    """Return those that can take a command, and why the others cannot; one that cannot be judged stops no other.
+
+    ``narrowed`` is what some channels are to be asked instead of the payload, by id.
+    """
     entry, meaning = _entry_of(request_type), meaning_of(request_type)
     # Devices of one kind share an answer.
     by_schema = cache(lambda target, rights: _by_schema(entry, target, rights))
@@ -134,7 +117,7 @@ def split(
     def reason_against(candidate: Candidate) -> str:
         known = entry is not None and candidate.platform
         refusal = by_schema(candidate.target, candidate.access_rights) if known else ""
-        return refusal or meaning.refusal(candidate, payload)
+        return refusal or meaning.refusal(candidate, (narrowed or {}).get(candidate.channel_id, payload))
 
     judged, failed = judge_isolated(candidates, reason_against)
     refused = [Refusal(it.channel_id, it.device_id, it.serial_number, reason) for it, reason in judged if reason]
@@ -153,17 +136,9 @@ def _by_schema(entry: Entry, target: Target, access_rights: int) -> str:
     availability = evaluate(entry.support, target)
     if availability.reasons:
         return _with_version(availability.reasons[0], target)
-    needed = _right_of(entry, target)
-    if needed and not access_rights & needed:
-        return f"its enrollment profile did not grant the right to {_RIGHT_WORDS[needed]}"
-    return ""
+    return missing_right(entry.support, target, access_rights)
 
 
 def _with_version(reason, target: Target) -> str:
     is_by_version = reason.code in ("too_old", "removed") and target.version
     return f"{reason.message}; this is {target.version}" if is_by_version else reason.message
-
-
-def _right_of(entry: Entry, target: Target) -> int:
-    support = entry.support.get(target.system)
-    return ACCESS_RIGHTS.get(support.access_rights, 0) if support else 0

@@ -18,6 +18,7 @@ from commands.governor import HeldAction, Permit, Wish
 from commands.meanings import Candidate, meaning_of
 from commands.models import Command, QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
+from commands.remainders import remainders
 from commands.validation import check_command, check_command_uuid
 from devices.escrow import propose_secrets
 from devices.isolation import work_isolated
@@ -60,20 +61,23 @@ def ask(
     confirmed: int | None = None,
     allows_unknown: bool = False,
     part_of: int = 1,
+    narrowed: dict[int, dict] | None = None,
     **options,
 ) -> Asked:
     """Ask the channels of a ChannelQuerySet for something; those that cannot take it are left out.
 
     ``confirmed`` is the number of devices that a person has agreed to, where the governor wants to know; ``part_of``
-    the number that one decision means, where it is asked piece by piece. ``options``
-    are those of queue_command: priority, expires_at, push, command_uuid, meant_for. Raises InvalidCommand, NobodyToAsk,
-    NoneCanTake, what the governor raises, DuplicateCommand.
+    the number that one decision means, where it is asked piece by piece; ``narrowed`` what some channels are asked
+    instead of the whole payload, by id: a part of it that destroys nothing. ``options`` are those of queue_command:
+    priority, expires_at, push, command_uuid, meant_for. Raises InvalidCommand, NobodyToAsk, NoneCanTake, what the
+    governor raises, DuplicateCommand.
     """
     payload = payload or {}
     check_command(request_type, payload, allows_unknown=allows_unknown)
     if options.get("command_uuid"):
         check_command_uuid(options["command_uuid"])
     how = {"actor": actor, "reason": reason, "confirmed": confirmed, "part_of": part_of, "options": options}
+    how["narrowed"] = narrowed or {}
     if not meaning_of(request_type).is_judged_by_queue:
         return _ask(request_type, payload, channels, **how)
     try:
@@ -87,13 +91,13 @@ def ask(
 
 def _ask(
     request_type: str, payload: dict, channels, *, actor: Actor, reason: str, confirmed: int | None, part_of: int,
-    options: dict,
+    narrowed: dict[int, dict], options: dict,
 ) -> Asked:  # fmt: skip
     """Judge who can take it and how dangerous that is, and ask."""
     candidates = candidates_of(channels.reachable())
     if not candidates:
         raise NobodyToAsk("none of these devices can be asked: not enrolled")
-    fit, refused = split(request_type, candidates, payload)
+    fit, refused = split(request_type, candidates, payload, narrowed)
     dangers, fit, faults = _isolated(meaning_of(request_type).dangers, fit, payload)
     refused += faults
     if not fit:
@@ -110,7 +114,8 @@ def _ask(
         )  # fmt: skip
     if isinstance(permit, HeldAction):
         return Asked(None, permit, refused)
-    command = carry_out(request_type, payload, fit, refused, actor=actor, reason=reason, permit=permit, **options)
+    how = {"actor": actor, "reason": reason, "permit": permit, "narrowed": narrowed}
+    command = carry_out(request_type, payload, fit, refused, **how, **options)
     return Asked(command, None, refused)
 
 
@@ -132,6 +137,7 @@ def carry_out(
     actor: Actor,
     reason: str,
     permit: Permit | None,
+    narrowed: dict[int, dict] | None = None,
     **options,
 ) -> Command:
     """Prepare and queue what was admitted: secrets are escrowed in the transaction that queues them."""
@@ -140,6 +146,10 @@ def carry_out(
     refused = [*refused, *faults]
     if not candidates:
         raise NoneCanTake(request_type, refused)
+    own_keys = {pk: keys for pk, keys in (narrowed or {}).items() if keys != payload}
+    for channel_id, it in prepared.items():
+        if it.keys:
+            own_keys[channel_id] = own_keys.get(channel_id, {}) | it.keys
     device_of = {candidate.channel_id: candidate.device_id for candidate in candidates}
     with transaction.atomic():
         if permit is not None:
@@ -150,7 +160,7 @@ def carry_out(
         )
         command = queue_command(
             request_type, payload, Channel.objects.filter(id__in=list(device_of)), actor=actor, reason=reason,
-            permit=permit, own_keys={channel_id: it.keys for channel_id, it in prepared.items() if it.keys},
+            permit=permit, own_keys=own_keys,
             command_uuid=command_uuid, **options,
         )  # fmt: skip
         left_out = group_refusals(refused)
@@ -173,6 +183,7 @@ def group_refusals(refused: Iterable[Refusal]) -> list[dict]:
 def ask_again(queued, *, actor: Actor, reason: str = "", confirmed: int | None = None) -> Asked:
     """Ask the same again of some QueuedCommands of one command, as a new command; keys of their own are made anew.
 
+    Of what was done in part only the rest is asked, where the command's meaning can tell it (items of Settings).
     Raises Conflict while one of them still waits, and what `ask` raises.
     """
     rows = list(queued.values_list("command_id", "channel_id", "state"))
@@ -185,4 +196,8 @@ def ask_again(queued, *, actor: Actor, reason: str = "", confirmed: int | None =
     request_type = payload.pop("RequestType")
     channels = Channel.objects.filter(pk__in=[channel_id for _command, channel_id, _state in rows])
     reason = reason or f"again: {old.reason or request_type}"
-    return ask(request_type, payload, channels, actor=actor, reason=reason, confirmed=confirmed, allows_unknown=True)
+    narrowed = remainders(request_type, payload, queued)
+    return ask(
+        request_type, payload, channels, actor=actor, reason=reason, confirmed=confirmed, allows_unknown=True,
+        narrowed=narrowed,
+    )  # fmt: skip

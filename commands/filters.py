@@ -12,6 +12,7 @@ STATES = {
     "sent": (State.SENT,),
     "not_now": (State.NOT_NOW,),
     "acknowledged": (State.ACKNOWLEDGED,),
+    "partly": (State.PARTLY,),
     "failed": (State.FAILED, State.QUARANTINED),
     "cancelled": (State.CANCELLED,),
     "expired": (State.EXPIRED,),

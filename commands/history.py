@@ -19,6 +19,7 @@ from profiles.models import Assignment, DesiredItem, ItemStatus
 State = QueuedCommand.State
 ANSWERS = {
     State.ACKNOWLEDGED: ("command_acknowledged", "done"),
+    State.PARTLY: ("command_partly", "done in part"),
     State.FAILED: ("command_failed", "failed"),
     State.QUARANTINED: ("command_failed", "could not be built"),
     State.CANCELLED: ("command_cancelled", "cancelled"),

@@ -74,6 +74,7 @@ class QueuedCommand(models.Model):
         CANCELLED = 5, "Cancelled"
         EXPIRED = 6, "Expired"
         QUARANTINED = 7, "Quarantined"
+        PARTLY = 8, "Partly done"
 
     WAITING = (State.PENDING, State.SENT, State.NOT_NOW)
 
@@ -105,7 +106,7 @@ class QueuedCommand(models.Model):
             models.UniqueConstraint(fields=["channel", "command"], name="queued_once"),
             models.CheckConstraint(
                 condition=Q(state__in=(0, 1, 2), finished_at=None)
-                | Q(state__in=(3, 4, 5, 6, 7), finished_at__isnull=False),
+                | Q(state__in=(3, 4, 5, 6, 7, 8), finished_at__isnull=False),
                 name="finished_in_final_states",
             ),
         ]

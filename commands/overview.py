@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 
 from commands.causes import UNTOLD, failures_by_cause
-from commands.models import Command
+from commands.models import Command, Report
 from devices.models import Device
 
 EXAMPLES = 5
@@ -36,7 +36,8 @@ def shares(counts: dict[str, int]) -> list[Share]:
     """Return the parts of the bar for counts by state, those without any left out."""
     total = sum(counts.values()) or 1
     parts = (
-        ("acknowledged", "ok", counts["acknowledged"]), ("failed", "bad", counts["failed"]),
+        ("acknowledged", "ok", counts["acknowledged"]), ("partly done", "attn", counts["partly"]),
+        ("failed", "bad", counts["failed"]),
         ("sent", "info", counts["sent"]), ("waiting", "wait", counts["pending"] + counts["not_now"]),
         ("cancelled or expired", "gone", counts["cancelled"] + counts["expired"]),
     )  # fmt: skip
@@ -61,9 +62,10 @@ def left_out(refused: list[dict], user) -> list[LeftOut]:
 def outcome_context(command: Command, targets, user, rows: list) -> dict:
     """Return what the live part of the page shows; ``rows`` are (target, status word) of the targets it lists."""
     counts, causes = targets.counts(), failures_by_cause(targets)
+    is_being_read = Report.objects.filter(interpreted_at=None, queued__in=targets.order_by()).exists()
     waiting = counts["pending"] + counts["sent"] + counts["not_now"]
     has_waiting = waiting > 0
-    shown = (counts, causes, [(queued.pk, word.word, word.why) for queued, word in rows])
+    shown = (counts, causes, is_being_read, [(queued.pk, word.word, word.why) for queued, word in rows])
     return {
         "counts": counts,
         "causes": causes,
@@ -72,6 +74,7 @@ def outcome_context(command: Command, targets, user, rows: list) -> dict:
         "rows": rows,
         "has_waiting": has_waiting,
         "waiting": waiting,
-        "is_moving": has_waiting or any(cause["cause"] == UNTOLD for cause in causes),
+        "again": counts["failed"] + counts["partly"],
+        "is_moving": has_waiting or is_being_read or any(cause["cause"] == UNTOLD for cause in causes),
         "version": f"{zlib.crc32(repr(shown).encode()):x}",
     }

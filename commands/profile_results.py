@@ -12,9 +12,9 @@ import json
 
 from django.db import connection
 
+from commands.error_words import words_of
 from commands.interpreters import CommandReport, ask_for_profiles, interprets
 from commands.reconcile import FAILED_AGAIN, IS_LAST_ATTEMPT, NEXT_ATTEMPT
-from commands.results import words_of
 from profiles.desired import kick_reconciler
 
 LIST = "ProfileList"

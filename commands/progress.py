@@ -29,6 +29,7 @@ def progress(queued: QueuedCommand) -> Status:
         )
     ended = {
         State.ACKNOWLEDGED: status.ACKNOWLEDGED,
+        State.PARTLY: status.PARTLY,
         State.FAILED: status.FAILED,
         State.QUARANTINED: status.QUARANTINED,
         State.CANCELLED: status.CANCELLED,

@@ -36,10 +36,15 @@ class QueuedCommandQuerySet(models.QuerySet):
         return self.filter(finished_at=None)
 
     def failed(self):
-        return self.filter(state__in=(self.model.State.FAILED, self.model.State.QUARANTINED))
+        """Return what failed, wholly or in part: what may be asked again."""
+        state = self.model.State
+        return self.filter(state__in=(state.FAILED, state.QUARANTINED, state.PARTLY))
 
     def failed_since(self, moment):
-        """What failed after a moment and has its cause written down (a moment after the failure): index queue_noted."""
+        """What failed, wholly or in part, after a moment and has its cause written down: index queue_noted.
+
+        The cause is written a moment after the failure.
+        """
         return self.failed().filter(note__isnull=False, finished_at__gte=moment)
 
     def for_device(self, device):
@@ -47,7 +52,7 @@ class QueuedCommandQuerySet(models.QuerySet):
 
     def counts(self) -> dict[str, int]:
         """Number of targets by state, keyed as the API names them; quarantined ones count as failed."""
-        counts = {label.lower(): 0 for label in ("pending", "sent", "not_now", "acknowledged", "failed")}
+        counts = {label.lower(): 0 for label in ("pending", "sent", "not_now", "acknowledged", "partly", "failed")}
         counts |= {"cancelled": 0, "expired": 0}
         rows = self.order_by().values_list("state").annotate(number=Count("id"))
         for state, number in rows:

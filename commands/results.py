@@ -18,8 +18,12 @@ from django.db.models.expressions import Func
 from django.db.models.fields import IntegerField
 from django.db.models.functions import Now
 
-from commands.interpreters import REFUSED, CommandReport, interpreters_of
+from commands.error_words import words_of
+from commands.interpreters import ACKNOWLEDGED, REFUSED, CommandReport, interpreters_of
+from commands.meanings import meaning_of
 from commands.models import Command, QueuedCommand, Report, report_context
+from commands.outcomes import DONE, Result, failed
+from commands.outcomes import Outcome as AnswerOutcome
 from commands.workflows.notice import commands_answered
 from devices.contacts import note_answers
 from devices.inventory import lock_devices
@@ -43,10 +47,14 @@ SET interpreted_at = CASE WHEN t.is_done THEN now() END, attempts = r.attempts +
 FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, is_done boolean, problem text, error_chain jsonb)
 WHERE r.id = t.id"""
 
-_NOTE_FAILURES = """
-UPDATE commands_queuedcommand q SET note = t.note
-FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, note text)
-WHERE q.id = t.id AND q.state = %s"""
+# The hot path goes by the Status; what the answer amounts to is known here. A note that says that the answer came late
+# stays.
+_STATE_OUTCOMES = """
+UPDATE commands_queuedcommand q SET state = t.state, note = coalesce(t.note, q.note)
+FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, state smallint, note text)
+WHERE q.id = t.id AND q.state = ANY(%s)"""
+_STATES = {Result.PARTLY: QueuedCommand.State.PARTLY, Result.FAILED: QueuedCommand.State.FAILED}
+_ANSWERED = [QueuedCommand.State.ACKNOWLEDGED, QueuedCommand.State.FAILED, QueuedCommand.State.PARTLY]
 
 
 @dataclass(slots=True)
@@ -57,6 +65,7 @@ class _Outcome:
     error_chain: list | None = None
     is_done: bool = True
     size_bytes: int = 0
+    amounts_to: AnswerOutcome = DONE
 
 
 def drain_reports(time_limit_s: float = 30, limit: int = 200) -> int:
@@ -87,7 +96,7 @@ def interpret_reports(limit: int = 200) -> int:
             return 0
         _interpret(opened, outcomes)
         _mark(reports, outcomes)
-        _note_failures(reports, outcomes)
+        _state_outcomes(reports, outcomes)
         commands_answered(report.queued.command_id for report in reports if report.queued)
     note_answers((report.channel_id, report.received_at) for report in reports)
     return len(reports)
@@ -130,6 +139,7 @@ def _open(report: Report, outcome: _Outcome) -> list[CommandReport]:
         content, _was_repaired = plist.loads_report(body)
     except (CannotDecrypt, BadRequest) as error:
         outcome.problem = f"cannot be read: {error.detail}"[:MAX_PROBLEM_LENGTH]
+        outcome.amounts_to = failed(f"The answer cannot be read: {error.detail}")
         return []
     content, misfits = conform(queued.command.request_type if queued else "", content)
     outcome.error_chain = storable(content["ErrorChain"]) if "ErrorChain" in content else None
@@ -149,12 +159,12 @@ def _interpret(reports: list[CommandReport], outcomes: dict[int, _Outcome]) -> N
     by_type = defaultdict(list)
     for report in reports:
         by_type[report.request_type].append(report)
+    _load_questions(report for report in reports if _wants_question(report))
     work = []
     for request_type, same in by_type.items():
+        _judge(request_type, same)
         for interpreter in interpreters_of(request_type):
-            meant = [report for report in same if report.status in interpreter.statuses]
-            work.append((interpreter, meant))
-    _load_questions(report for interpreter, meant in work if interpreter.wants_question for report in meant)
+            work.append((interpreter, [report for report in same if interpreter.means(report)]))
     lock_devices(report.device_id for _interpreter, meant in work for report in meant)
     for interpreter, meant in work:
         for report, error in work_isolated(meant, interpreter.act):
@@ -164,6 +174,22 @@ def _interpret(reports: list[CommandReport], outcomes: dict[int, _Outcome]) -> N
             outcomes[report.report_id].is_done = False
     for report in reports:
         outcomes[report.report_id].problem = _problem(report, outcomes[report.report_id])
+        outcomes[report.report_id].amounts_to = report.outcome
+
+
+def _wants_question(report: CommandReport) -> bool:
+    if report.status == ACKNOWLEDGED and meaning_of(report.request_type).reads_question:
+        return True
+    interpreters = interpreters_of(report.request_type)
+    return any(each.wants_question and report.status in each.statuses for each in interpreters)
+
+
+def _judge(request_type: str, reports: list[CommandReport]) -> None:
+    """Say what each acknowledged answer amounts to, before anything is made of it."""
+    judge = meaning_of(request_type).outcome
+    for report in reports:
+        if report.status == ACKNOWLEDGED:
+            report.outcome = judge(report.content, report.asked)
 
 
 def _load_questions(reports: Iterable[CommandReport]) -> None:
@@ -200,27 +226,24 @@ def _mark(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
         cursor.execute(_MARK_REPORTS, [json.dumps(rows)])
 
 
-def _note_failures(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
-    rows = [
-        {"id": report.queued_id, "note": words_of(outcomes[report.pk].error_chain, report.status)}
-        for report in reports
-        if report.status in REFUSED and report.queued_id and report.disposition == Report.Disposition.RESULT
-    ]
+def _state_outcomes(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
+    """Write what did not go well into the queue rows: failed or partly, and why."""
+    rows = []
+    for report in reports:
+        amounts_to = _amounts_to(report, outcomes[report.pk])
+        if report.queued_id and report.disposition in INTERPRETED and amounts_to is not DONE:
+            is_late = report.disposition == Report.Disposition.LATE
+            note = None if is_late else storable(amounts_to.note)
+            rows.append({"id": report.queued_id, "state": _STATES[amounts_to.result], "note": note})
     if not rows:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE_FAILURES, [json.dumps(rows), QueuedCommand.State.FAILED])
+        cursor.execute(_STATE_OUTCOMES, [json.dumps(rows), _ANSWERED])
 
 
-def words_of(error_chain: list | None, status: str) -> str:
-    """Return the first error of a chain in the device's own words, with domain and code to look it up by."""
-    first = next((error for error in error_chain or [] if isinstance(error, dict)), {})
-    described = (first.get(key) for key in ("USEnglishDescription", "LocalizedDescription"))
-    words = next((text.strip() for text in described if isinstance(text, str) and text.strip()), "")
-    domain, code = first.get("ErrorDomain"), first.get("ErrorCode")
-    number = f"{domain or 'error'}/{code}" if domain or code is not None else ""
-    if words and number:
-        return f"{words} ({number})"[:MAX_PROBLEM_LENGTH]
-    if status == "CommandFormatError" and not words:
-        return f"the device could not make sense of the command (CommandFormatError{number and ', ' + number})"
-    return (words or number or "the device gave no reason")[:MAX_PROBLEM_LENGTH]
+def _amounts_to(report: Report, outcome: _Outcome) -> AnswerOutcome:
+    if report.status == ACKNOWLEDGED or (outcome.amounts_to is not DONE and not outcome.error_chain):
+        return outcome.amounts_to
+    if report.status in REFUSED:
+        return failed(words_of(outcome.error_chain, report.status))
+    return failed(f"The device answered with a Status that Apple does not define: {report.status}.")

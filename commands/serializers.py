@@ -158,6 +158,7 @@ class CountsSerializer(serializers.Serializer):
     sent = serializers.IntegerField()
     not_now = serializers.IntegerField()
     acknowledged = serializers.IntegerField()
+    partly = serializers.IntegerField(help_text="acknowledged, but not all of what was asked was done")
     failed = serializers.IntegerField()
     cancelled = serializers.IntegerField()
     expired = serializers.IntegerField()

@@ -1,17 +1,23 @@
 """What the common commands mean beyond their form: a registry by RequestType, one module a command beside this one.
 
 A Meaning says what must be true of a device, how dangerous the command is, which keys each device gets of its own (a
-PIN), and what is escrowed before it is sent. What the answer changes is a function of commands.interpreters
-in the same module. A command without a module has the plain Meaning: no danger, no conditions, one body for all.
+PIN), what is escrowed before it is sent, and what an acknowledged answer amounts to (`outcome`, the one place that
+decides it). What the answer changes is a function of commands.interpreters in the same module. A command without a
+module has the plain Meaning: no danger, no conditions, one body for all, done when it is acknowledged and its answer
+holds what Apple's schema promises.
 """
 
 import importlib
 import pkgutil
 from dataclasses import dataclass, field
+from functools import cache
 
 from django.db import models
 
-from profiles.catalogue import Target
+from commands.error_words import words_of
+from commands.outcomes import DONE, Outcome, failed, partly
+from profiles import catalogue
+from profiles.catalogue import Target, Type, UnknownEntry
 
 
 class Danger(models.TextChoices):
@@ -74,6 +80,8 @@ class Meaning:
     filled_keys: tuple[str, ...] = ()
     # How dangerous it is depends on what was asked before: then two at the same moment must not miss each other.
     is_judged_by_queue = False
+    # What an answer amounts to can be said only by who knows what was asked: its command is opened for it.
+    reads_question = False
 
     def danger(self, payload: dict) -> Danger | None:
         """Say what the governor counts a command with this payload as."""
@@ -97,6 +105,32 @@ class Meaning:
     def prepare(self, candidates: list[Candidate], payload: dict) -> dict[int, Prepared]:
         """Return what each device gets of its own, by channel id; empty when all get the same."""
         return {}
+
+    def outcome(self, content: dict, asked: dict) -> Outcome:
+        """Say what an acknowledged answer amounts to; ``asked`` are the command's keys, {} unless they are needed."""
+        if content.get("ErrorChain"):
+            chain = content["ErrorChain"]
+            return partly(words_of(chain if isinstance(chain, list) else None))
+        missing = [key for key, kind in promised_by(self.request_type) if not isinstance(content.get(key), kind)]
+        return failed(*(f"The answer has no {key}." for key in missing)) if missing else DONE
+
+    def remaining(self, payload: dict, content: dict) -> dict:
+        """Return what is to be asked again of a device whose answer was partly: by default everything."""
+        return payload
+
+
+_CONTAINERS = {Type.ARRAY: list, Type.DICTIONARY: dict}
+
+
+@cache
+def promised_by(request_type: str) -> tuple[tuple[str, type], ...]:
+    """Return the lists and dictionaries that every acknowledged answer to a command has, by Apple's schema."""
+    try:
+        entry = catalogue.command(request_type)
+    except UnknownEntry:
+        return ()
+    required = (key for key in entry.response_keys if key.is_always_required and key.type in _CONTAINERS)
+    return tuple((key.name, _CONTAINERS[key.type]) for key in required)
 
 
 _registry: dict[str, Meaning] = {}

@@ -6,22 +6,29 @@ Apple: developer.apple.com/documentation/devicemanagement/activation-lock-bypass
 """
 
 from commands.interpreters import CommandReport, interprets
+from commands.meanings import Meaning, meaning
+from commands.outcomes import DONE, failed
 from devices.escrow import MAX_SECRET_BYTES, end_secrets, keep_secrets
 from devices.models import EscrowedSecret
 
 BYPASS_CODE = EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE
 
 
+@meaning("ActivationLockBypassCode")
+class ActivationLockBypassCode(Meaning):
+    def outcome(self, content, asked):
+        return DONE if _code_in(content) else failed("The device gave no bypass code.")
+
+
+def _code_in(content: dict) -> str:
+    code = content.get("ActivationLockBypassCode")
+    return code if isinstance(code, str) and code.strip() and len(code) <= MAX_SECRET_BYTES else ""
+
+
 @interprets("ActivationLockBypassCode")
 def keep_codes(reports: list[CommandReport]) -> None:
     """Keep the codes. A device that has none to give changes nothing: what it gave before may still open it."""
-    codes = []
-    for report in reports:
-        code = report.content.get("ActivationLockBypassCode")
-        if isinstance(code, str) and code.strip() and len(code) <= MAX_SECRET_BYTES:
-            codes.append((report.device_id, BYPASS_CODE, code.encode()))
-        else:
-            report.problems.append("the answer has no bypass code")
+    codes = [(report.device_id, BYPASS_CODE, code.encode()) for report in reports if (code := _code_in(report.content))]
     keep_secrets(codes, source="ActivationLockBypassCode")
 
 

@@ -9,11 +9,17 @@ from commands.interpreters import REFUSED, CommandReport, interprets
 from commands.meanings import Candidate, Danger, Meaning, Prepared, meaning
 from commands.meanings.escrowing import confirm_reported, reject_reported
 from commands.meanings.passwords import make_pin
+from commands.outcomes import partly
 from devices.inventory.device_columns import write_columns
 from devices.models import Device, EscrowedSecret
 from devices.timeline import record_events
 
 LOCK_PIN = EscrowedSecret.Kind.LOCK_PIN
+SHOWN = "Success"
+_NOT_SHOWN = {
+    "NoPasscodeSet": "the device has no passcode",
+    "DeviceInLostMode": "the device is in Lost Mode and shows the message of that",
+}
 _PIN = re.compile(r"[0-9]{6}\Z")
 
 
@@ -42,6 +48,14 @@ class DeviceLock(Meaning):
 
     def prepare(self, candidates, payload):
         return give_pins(candidates, payload)
+
+    def outcome(self, content, asked):
+        """Locked it is; whether the message was shown is told where there was one."""
+        told = content.get("MessageResult", SHOWN)
+        if told == SHOWN:
+            return super().outcome(content, asked)
+        why = _NOT_SHOWN.get(told, "it does not say why")
+        return partly(f"Locked, but the message was not shown: {why}.")
 
 
 @interprets("DeviceLock")

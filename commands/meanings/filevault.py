@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, Prepared, meaning
+from commands.outcomes import failed
 from devices.escrow import current_values, keep_secrets
 from devices.filevault import FOREIGN_KEY, UnreadableRecoveryKey, escrow_certificate, open_recovery_key
 from devices.models import EscrowedSecret, Event
@@ -21,8 +22,12 @@ FOREIGN_KEY_WORDS = (
 RECOVERY_KEY = EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY
 
 
+INSTITUTIONAL = "institutional"
+
+
 @meaning("RotateFileVaultKey")
 class RotateFileVaultKey(Meaning):
+    reads_question = True
     filled_keys = ("KeyType", "FileVaultUnlock", "ReplyEncryptionCertificate")
 
     def refusal(self, candidate, payload):
@@ -42,18 +47,33 @@ class RotateFileVaultKey(Meaning):
             prepared[candidate.channel_id] = it
         return prepared
 
+    def check(self, payload):
+        unlock = payload.get("FileVaultUnlock")
+        exported = ("PrivateKeyExport", "PrivateKeyExportPassword")
+        if isinstance(unlock, dict) and not unlock.get("Password") and not all(unlock.get(key) for key in exported):
+            return {"FileVaultUnlock.Password": "or PrivateKeyExport with PrivateKeyExportPassword is needed"}
+        if payload.get("KeyType") == INSTITUTIONAL and not payload.get("NewCertificate"):
+            return {"NewCertificate": "is needed for an institutional key"}
+        return {}
+
+    def outcome(self, content, asked):
+        """A personal key comes with the answer; of an institutional one the server has no part."""
+        if asked.get("KeyType") == INSTITUTIONAL or isinstance(_new_key(content), bytes):
+            return super().outcome(content, asked)
+        return failed("The answer has no new recovery key.")
+
+
+def _new_key(content: dict):
+    told = content.get("RotateResult")
+    return told.get("EncryptedNewRecoveryKey") if isinstance(told, dict) else None
+
 
 @interprets("RotateFileVaultKey")
 def keep_new_keys(reports: list[CommandReport]) -> None:
-    sealed = []
-    for report in reports:
-        told = report.content.get("RotateResult")
-        key = told.get("EncryptedNewRecoveryKey") if isinstance(told, dict) else None
-        if isinstance(key, bytes):
-            sealed.append((report, key))
-        else:
-            report.problems.append("the answer has no new recovery key")
-    _keep(sealed, "RotateFileVaultKey")
+    """Keep the new keys; one that cannot be opened is lost to us, and that is a failure of the exchange."""
+    sealed = [(report, key) for report in reports if isinstance(key := _new_key(report.content), bytes)]
+    for report in _keep(sealed, "RotateFileVaultKey"):
+        report.fail(report.problems[-1])
 
 
 @interprets("SecurityInfo")
@@ -67,17 +87,21 @@ def keep_escrowed_keys(reports: list[CommandReport]) -> None:
     _keep(sealed, "SecurityInfo")
 
 
-def _keep(sealed: list[tuple[CommandReport, bytes]], source: str) -> None:
-    """Open the keys and keep them, those that open; opening reads the Mac's key pair, one by one."""
+def _keep(sealed: list[tuple[CommandReport, bytes]], source: str) -> list[CommandReport]:
+    """Open the keys and keep them, those that open; return the answers of which the key does not.
+
+    Opening reads the Mac's key pair, one by one.
+    """
     opened, foreign = [], []
     for report, key in sealed:
         try:
             opened.append((report.device_id, RECOVERY_KEY, open_recovery_key(report.device_id, key)))
         except UnreadableRecoveryKey as error:
             report.problems.append(error.detail)
-            foreign.append(report.device_id)
+            foreign.append(report)
     keep_secrets(opened, source=source)
-    _tell_of_foreign(foreign)
+    _tell_of_foreign([report.device_id for report in foreign])
+    return foreign
 
 
 def _tell_of_foreign(device_ids: list[int]) -> None:

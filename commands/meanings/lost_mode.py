@@ -7,6 +7,7 @@ import json
 
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, meaning
+from commands.outcomes import DONE, failed
 from devices.locations import keep_locations
 from devices.models import Device
 from devices.timeline import record_events
@@ -37,7 +38,8 @@ class PlayLostModeSound(_InLostMode):
 
 @meaning("DeviceLocation")
 class DeviceLocation(_InLostMode):
-    pass
+    def outcome(self, content, asked):
+        return DONE if _place_in(content) else failed("The device does not know where it is.")
 
 
 @interprets("EnableLostMode")
@@ -59,13 +61,8 @@ def _set_lost_mode(reports: list[CommandReport], is_on: bool) -> None:
 
 @interprets("DeviceLocation")
 def keep_places(reports: list[CommandReport]) -> None:
-    places = []
-    for report in reports:
-        place = _place_in(report.content)
-        if place is None:
-            report.problems.append("the answer has no place")
-        else:
-            places.append((report.device_id, json.dumps(place), report.answered_at))
+    found = ((report, _place_in(report.content)) for report in reports)
+    places = [(report.device_id, json.dumps(place), report.answered_at) for report, place in found if place]
     keep_locations(places)
     record_events("located", "Located", [device_id for device_id, _, _ in places])
 

@@ -10,6 +10,7 @@ from commands.interpreters import REFUSED, CommandReport, interprets
 from commands.meanings import Meaning, Prepared, meaning
 from commands.meanings.escrowing import confirm_reported, reject_reported
 from commands.meanings.passwords import make_password
+from commands.outcomes import DONE, failed
 from devices.escrow import current_values, end_secrets
 from devices.models import EscrowedSecret
 from devices.timeline import record_event
@@ -49,6 +50,14 @@ class SetPassword(Meaning):
             prepared[candidate.channel_id] = it
         return prepared
 
+    def outcome(self, content, asked):
+        """An Intel Mac says inside whether the password was changed; Recovery Lock says nothing more."""
+        outcome = super().outcome(content, asked)
+        told = content.get("SetFirmwarePassword")
+        if isinstance(told, dict) and told.get("PasswordChanged") is not True:
+            return failed("The Mac says that the password was not changed.")
+        return outcome
+
 
 @meaning("VerifyRecoveryLock", "VerifyFirmwarePassword")
 class VerifyPassword(Meaning):
@@ -70,36 +79,30 @@ class VerifyPassword(Meaning):
             if candidate.device_id in current
         }
 
+    def outcome(self, content, asked):
+        return DONE if _is_verified(content) else failed("The password that was sent is not the one that the Mac has.")
+
+
+def _is_verified(content: dict) -> bool:
+    inside = content.get("VerifyFirmwarePassword")
+    return (inside if isinstance(inside, dict) else content).get("PasswordVerified") is True
+
 
 @interprets("SetRecoveryLock", "SetFirmwarePassword", wants_question=True)
 def settle_passwords(reports: list[CommandReport]) -> None:
-    """Intel Macs acknowledge and say inside whether the password was changed."""
-    unchanged = [report for report in reports if _says_unchanged(report)]
-    reject_reported(unchanged)
-    for report in unchanged:
-        report.problems.append("the Mac says that the password was not changed")
-    confirmed = confirm_reported([report for report in reports if report not in unchanged])
+    confirmed = confirm_reported(reports)
     for report in reports:
-        if report.asked.get("NewPassword") == "" and report not in unchanged and report.device_id not in confirmed:
+        if report.asked.get("NewPassword") == "" and report.device_id not in confirmed:
             end_secrets(report.device_id, KINDS[report.request_type])
-
-
-def _says_unchanged(report: CommandReport) -> bool:
-    told = report.content.get("SetFirmwarePassword")
-    return isinstance(told, dict) and told.get("PasswordChanged") is False
 
 
 interprets("SetRecoveryLock", "SetFirmwarePassword", statuses=REFUSED)(reject_reported)
 
 
-@interprets("VerifyRecoveryLock", "VerifyFirmwarePassword")
+@interprets("VerifyRecoveryLock", "VerifyFirmwarePassword", even_failed=True)
 def judge_passwords(reports: list[CommandReport]) -> None:
     for report in reports:
-        inside = report.content.get("VerifyFirmwarePassword")
-        told = inside if isinstance(inside, dict) else report.content
         name = EscrowedSecret.Kind(KINDS[report.request_type]).label
-        is_right = told.get("PasswordVerified") is True
+        is_right = _is_verified(report.content)
         words = f"{name} verified" if is_right else f"{name}: the escrowed one is not the Mac's"
         record_event("password_verified" if is_right else "password_wrong", words, device=report.device_id)
-        if not is_right:
-            report.problems.append("the escrowed password is not the one that the Mac has")

@@ -158,9 +158,10 @@ def _cancelled(answers: list[QueuedCommand]) -> Outcome | None:
 
 def _failed(answers: list[QueuedCommand]) -> Outcome | None:
     for queued in answers:
-        if queued.state in (State.FAILED, State.QUARANTINED, State.EXPIRED):
+        if queued.state in (State.FAILED, State.QUARANTINED, State.EXPIRED, State.PARTLY):
             why = queued.note or "the device refused and its reason is being read"
-            return Again(f"{queued.command.request_type} failed: {why}", RETRY_AFTER, is_failure=True)
+            how = "was done in part" if queued.state == State.PARTLY else "failed"
+            return Again(f"{queued.command.request_type} {how}: {why}", RETRY_AFTER, is_failure=True)
     return None
 
 

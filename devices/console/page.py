@@ -12,7 +12,8 @@ from django.db.models import Count, F, Max
 from django.http import Http404
 from django.utils import timezone
 
-from commands.answers import error_words, summaries
+from commands.answers import summaries
+from commands.error_words import words_of
 from commands.governor import HeldAction
 from commands.governor.holding import held_of_device
 from commands.models import QueuedCommand, Report
@@ -49,7 +50,7 @@ class LiveCommand:
     @property
     def can_retry(self) -> bool:
         state = QueuedCommand.State
-        return self.queued.state in (state.FAILED, state.QUARANTINED, state.CANCELLED, state.EXPIRED)
+        return self.queued.state in (state.FAILED, state.QUARANTINED, state.PARTLY, state.CANCELLED, state.EXPIRED)
 
 
 @dataclass
@@ -202,7 +203,7 @@ def _add_answers(rows: dict[int, LiveCommand]) -> None:
     for pk, queued_id, chain in reports.values_list("id", "queued_id", "error_chain"):
         row = rows[queued_id]
         row.report_id = pk
-        row.summary = error_words(chain)
+        row.summary = row.queued.note or (words_of(chain) if chain else "")
         if row.queued.state == QueuedCommand.State.ACKNOWLEDGED:
             pairs.append((pk, row.queued.command.request_type))
     told = summaries(pairs)

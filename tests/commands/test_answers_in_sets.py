@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from commands.interpreters import CommandReport
-from commands.meanings import activation_lock, lost_mode
+from commands.meanings import activation_lock, lost_mode, meaning_of
 from commands.meanings.escrowing import confirm_reported, reject_reported
 from devices.escrow import current_value, current_values, keep_secret, propose_secrets
 from devices.locations import last_location
@@ -107,7 +107,8 @@ def test_the_newest_of_several_places_is_kept_and_an_older_one_never_replaces_it
     assert last_location(Device.objects.get(pk=pk), user)["latitude"] == 2.0
     without = reports_of([pk], "DeviceLocation", Latitude="here")
     lost_mode.keep_places(without)
-    assert without[0].problems == ["the answer has no place"]
+    assert last_location(Device.objects.get(pk=pk), user)["latitude"] == 2.0
+    assert meaning_of("DeviceLocation").outcome(without[0].content, {}).is_failed
 
 
 def test_bypass_codes_are_kept_in_sets_and_none_is_lost_when_a_device_has_none_to_give():
@@ -117,7 +118,8 @@ def test_bypass_codes_are_kept_in_sets_and_none_is_lost_when_a_device_has_none_t
     assert counts[0] == counts[1] < 10
     empty = reports_of(many[:1], "x", ActivationLockBypassCode="") + reports_of(many[1:2], "x")
     activation_lock.keep_codes(empty)
-    assert [report.problems for report in empty] == [["the answer has no bypass code"]] * 2
+    judge = meaning_of("ActivationLockBypassCode").outcome
+    assert [judge(report.content, {}).note for report in empty] == ["The device gave no bypass code."] * 2
     assert current_values(many[:2], "activation_lock_bypass_code") == dict.fromkeys(many[:2], b"AAAA-BBBB")
     activation_lock.keep_codes(reports_of(many[:1], "x", ActivationLockBypassCode="CCCC"))
     assert current_value(many[0], "activation_lock_bypass_code") == b"CCCC"

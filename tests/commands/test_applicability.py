@@ -5,7 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from commands.applicability import ACCESS_RIGHTS, candidates_of, refusal_of, split
+from commands.applicability import candidates_of, refusal_of, split
+from commands.rights import ACCESS_RIGHTS
 from devices.escrow import keep_secret
 from devices.models import Answer, Channel, Enrollment
 from profiles import catalogue

@@ -94,26 +94,38 @@ def test_what_was_left_out_is_noted_on_the_report():
     assert report.problem == "left out: DeviceName: is an integer"
 
 
-def test_an_error_is_told_in_the_devices_words():
+def test_an_error_is_told_with_its_deepest_cause_first():
     report = make_report(answer=ERROR, request_type="ShutDownDevice", status="Error")
     results.drain_reports()
     report.refresh_from_db()
     assert report.error_chain == ERROR["ErrorChain"]
-    assert report.queued.note == "Unknown command (MCMDMErrorDomain/12021)"
+    assert report.queued.note == (
+        "deeper (other/3) The device does not know this command, or does not take it in the state it is in. Compare the"
+        " command's name, and its platforms and versions, with the device. (MCMDMErrorDomain/12021: Unknown command)"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Errors/macOS-InstallProfile-SCEP-909", "<NSOSStatusErrorDomain:-909> (NSOSStatusErrorDomain/-909)"),
-        ("Errors/iOS-11.3.1-AvailableOSUpdatesFailure", "No update available. (DeviceManagement.error/2213)"),
+        (
+            "Errors/macOS-InstallProfile-SCEP-909",
+            "The Mac could not get a certificate that the profile asks for. See that it reaches the SCEP server, and"
+            " that the challenge is not used up. (NSOSStatusErrorDomain/-909)",
+        ),
+        (
+            "Errors/iOS-11.3.1-AvailableOSUpdatesFailure",
+            "The device finds no update that it could install. It may have the newest; refresh its updates."
+            " (com.apple.softwareupdateservices.errors/3: The operation couldn\\xe2\\x80\\x99t be completed."
+            " (com.apple.softwareupdateservices.errors error 3.); DeviceManagement.error/2213: No update available.)",
+        ),
         (
             "Status/CommandFormatError-iOS-11.3.1",
-            "the device could not make sense of the command (CommandFormatError)",
+            "The device could not make sense of the command (CommandFormatError).",
         ),
     ],
 )
-def test_captured_errors_are_told_in_the_devices_words(name, words):
+def test_captured_errors_are_told_in_words_with_what_to_do(name, words):
     body = capture(f"responses/{name}.plist")
     chain = plistlib.loads(body).get("ErrorChain")
     report = make_report(body=body, request_type="InstallProfile", status=plistlib.loads(body)["Status"])

@@ -94,6 +94,13 @@ def test_an_answer_that_brings_no_new_value_is_noticed():
     make_due()
     assert rotate_revealed() == 1
     answer(channel, "Acknowledged")
+    assert note_unexchanged() == 1
+    assert first().rotation_problem == "The answer has no new recovery key."
+
+
+def test_an_answer_that_was_never_interpreted_is_noticed(mac):
+    rotate_revealed()
+    QueuedCommand.objects.update(state=State.ACKNOWLEDGED, finished_at=timezone.now())
     assert note_unexchanged() == 0, "it may not have been interpreted yet"
     QueuedCommand.objects.exclude(finished_at=None).update(finished_at=timezone.now() - timedelta(hours=2))
     assert note_unexchanged() == 1
