@@ -18,7 +18,7 @@ def with_partly(sql):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("commands", "0014_held_of_workflow")]
+    dependencies = [("commands", "0015_item_standing")]
     operations = [
         migrations.AlterField(
             "queuedcommand",

@@ -3,5 +3,5 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("commands", "0015_partly")]
+    dependencies = [("commands", "0016_partly")]
     operations = [ValidateConstraint("queuedcommand", "finished_in_final_states")]
