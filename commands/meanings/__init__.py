@@ -111,8 +111,10 @@ class Meaning:
         if content.get("ErrorChain"):
             chain = content["ErrorChain"]
             return partly(words_of(chain if isinstance(chain, list) else None))
-        missing = [key for key, kind in promised_by(self.request_type) if not isinstance(content.get(key), kind)]
-        return failed(*(f"The answer has no {key}." for key in missing)) if missing else DONE
+        promised = promised_by(self.request_type)
+        if not promised or any(isinstance(content.get(key), kind) for key, kind in promised):
+            return DONE
+        return failed(f"The answer has no {' and no '.join(key for key, _kind in promised)}.")
 
     def remaining(self, payload: dict, content: dict) -> dict:
         """Return what is to be asked again of a device whose answer was partly: by default everything."""
@@ -124,7 +126,7 @@ _CONTAINERS = {Type.ARRAY: list, Type.DICTIONARY: dict}
 
 @cache
 def promised_by(request_type: str) -> tuple[tuple[str, type], ...]:
-    """Return the lists and dictionaries that every acknowledged answer to a command has, by Apple's schema."""
+    """Return the lists and dictionaries of which an acknowledged answer to a command has one, by Apple's schema."""
     try:
         entry = catalogue.command(request_type)
     except UnknownEntry:

@@ -4,8 +4,6 @@ Apple: developer.apple.com/documentation/devicemanagement/request-mirroring-comm
 .../lom-device-request-command, .../request-unlock-token-command
 """
 
-import re
-
 from commands.meanings import Meaning, meaning
 from commands.meanings.apps import check_address
 from commands.outcomes import DONE, failed, of_items
@@ -15,15 +13,11 @@ _MIRRORING = {
     "Cancelled": "The person declined to share the screen.",
     "Unknown": "The device does not say why the screen is not shared.",
 }
-_HARDWARE_ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\Z")
 
 
 @meaning("RequestMirroring")
 class RequestMirroring(Meaning):
     def check(self, payload):
-        address = payload.get("DestinationDeviceID")
-        if address and not _HARDWARE_ADDRESS.match(address):
-            return {"DestinationDeviceID": "must be six pairs of digits, as 0A:1B:2C:3D:4E:5F"}
         if not 10 <= payload.get("ScanTime", 30) <= 300:
             return {"ScanTime": "must be from 10 to 300 seconds"}
         return {}
@@ -76,18 +70,6 @@ def _refused_request(item: dict) -> str:
         return ""
     why = item.get("DeviceRequestReturnError")
     return f"A request was not carried out: {why if isinstance(why, str) and why else 'no reason was given'}."
-
-
-@meaning("DeviceInformation")
-class DeviceInformation(Meaning):
-    def check(self, payload):
-        return {} if payload.get("Queries") else {"Queries": "names nothing to ask for"}
-
-
-@meaning("ManagedApplicationAttributes", "ManagedApplicationConfiguration", "ManagedApplicationFeedback")
-class AboutApps(Meaning):
-    def check(self, payload):
-        return {} if payload.get("Identifiers") else {"Identifiers": "names no app"}
 
 
 @meaning("RestartDevice")

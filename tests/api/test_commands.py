@@ -234,19 +234,20 @@ def test_asking_costs_the_same_statements_for_many_devices(caller):
 
 def test_a_command_is_shown_with_its_counts(caller):
     command = factories.make_command("ProfileList", reason="why not")
-    states = [State.PENDING, State.SENT, State.NOT_NOW, State.ACKNOWLEDGED, State.FAILED, State.QUARANTINED]
-    for state in [*states, State.CANCELLED, State.EXPIRED, State.EXPIRED]:
+    states = [State.PENDING, State.SENT, State.NOT_NOW, State.ACKNOWLEDGED, State.PARTLY, State.FAILED]
+    for state in [*states, State.QUARANTINED, State.CANCELLED, State.EXPIRED, State.EXPIRED]:
         factories.make_queued(command=command, state=state)
 
     shown = caller.get(f"commands/{command.pk}/").json()
 
     assert (shown["request_type"], shown["command_uuid"], shown["reason"]) == ("ProfileList", command.uuid, "why not")
-    assert shown["target_count"] == 9
+    assert shown["target_count"] == 10
     assert shown["counts"] == {
         "pending": 1,
         "sent": 1,
         "not_now": 1,
         "acknowledged": 1,
+        "partly": 1,
         "failed": 2,
         "cancelled": 1,
         "expired": 2,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from devices.filevault import filevault_profile
 from devices.models import Device, Enrollment
+from profiles import catalogue
 from profiles.catalogue import Entry
 from profiles.catalogue.examples import maximal, minimal
 from simulator import cms
-from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, VISION
+from simulator.catalog import APPLE_TV, IPAD, IPHONE, MAC, RELEASES, VISION
 from simulator.facts import on_platform
 
 # Devices by name: platform, and what else is said when they are made (what is
@@ -144,6 +145,16 @@ def provisioning(device) -> dict:
     return {"ProvisioningProfile": cms.sign_attached(content, device.identity, cms.IPHONE_STYLE)}
 
 
+def fall_behind(cast, device) -> None:
+    """Give the device an update that it can install."""
+    device.state.os_version = RELEASES[device.state.hardware.platform][-2][0]
+
+
+def newest_update(device) -> dict:
+    newest, _build = RELEASES[device.state.hardware.platform][-1]
+    return {"ProductVersion": newest, "InstallAction": "InstallLater", "MaxUserDeferrals": 2, "Priority": "High"}
+
+
 MANIFEST = {
     "items": [
         {
@@ -159,6 +170,11 @@ FULL_APP = {
     "Configuration": {"server": "https://example.com"}, "Attributes": {"Removable": True},
     "ChangeManagementState": "Managed",
 }  # fmt: skip
+NAMED = (
+    {"Item": "DeviceName", "DeviceName": "Reception"},
+    {"Item": "OrganizationInfo", "OrganizationInfo": {"OrganizationName": "ACME"}},
+    {"Item": "Bluetooth", "Enabled": True},
+)
 ASKED_APPS = ({"Identifiers": []}, {"Identifiers": [PAGES]})
 
 BY_HAND: dict[str, Case | list[Case]] = {
@@ -206,6 +222,7 @@ BY_HAND: dict[str, Case | list[Case]] = {
     "InviteToProgram": Case(
         "iphone", ({"ProgramID": "com.apple.cloudvpp", "InvitationURL": "https://example.com/invitation"},)
     ),
+    "LOMDeviceRequest": Case("mac", (maximal(catalogue.command("LOMDeviceRequest")),)),
     "LogOutUser": Case("shared ipad", ({},), have_users),
     "ManagedApplicationAttributes": Case("iphone", ASKED_APPS, manage_pages),
     "ManagedApplicationConfiguration": Case("iphone", ASKED_APPS, manage_pages),
@@ -224,9 +241,12 @@ BY_HAND: dict[str, Case | list[Case]] = {
     "RequestMirroring": Case("mac", ({"DestinationName": "Boardroom"}, {"DestinationDeviceID": "x", "ScanTime": 10})),
     "RestartDevice": [Case("iphone", ({},)), Case("mac", ({}, {"NotifyUser": True})), Case("tv", ({},))],
     "RotateFileVaultKey": Case("mac", ({}, {}), escrow_recovery_key),
-    "ScheduleOSUpdate": Case(
-        "mac", ({"Updates": [{"InstallAction": "InstallLater", "MaxUserDeferrals": 2, "Priority": "High"}]},)
-    ),
+    "ScheduleOSUpdate": Case("mac", (lambda device: {"Updates": [newest_update(device)]},), fall_behind),
+    "Settings": [
+        Case("iphone", ({"Settings": [*NAMED, {"Item": "TimeZone", "TimeZone": "Europe/Paris"}]},)),
+        Case("mac", ({"Settings": [*NAMED, {"Item": "HostName", "HostName": "mac.example.com"}]},)),
+        Case("shared ipad", ({"Settings": [{"Item": "SharedDeviceConfiguration", "QuotaSize": 1024}]},)),
+    ],
     "SetAutoAdminPassword": Case("new mac", ({},), have_an_administrator),
     "SetFirmwarePassword": Case("intel mac", ({}, {"AllowOroms": True})),
     "SetRecoveryLock": Case("mac", ({}, {})),
