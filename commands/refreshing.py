@@ -30,7 +30,7 @@ TELLING = {
 }
 
 
-@interprets(*TELLING)
+@interprets(*TELLING, even_failed=True)
 def ask_anew(reports: list[CommandReport]) -> None:
     """Ask the devices that carried out a command for what it changed; a statement or two for each kind of device."""
     request_type = reports[0].request_type

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 
 from commands.error_words import words_of
 from commands.interpreters import ACKNOWLEDGED, REFUSED, CommandReport, interpreters_of
-from commands.meanings import meaning_of
+from commands.meanings import Meaning, meaning_of
 from commands.models import Command, QueuedCommand, Report, report_context
 from commands.outcomes import DONE, Result, failed
 from commands.outcomes import Outcome as AnswerOutcome
@@ -186,10 +186,18 @@ def _wants_question(report: CommandReport) -> bool:
 
 def _judge(request_type: str, reports: list[CommandReport]) -> None:
     """Say what each acknowledged answer amounts to, before anything is made of it."""
-    judge = meaning_of(request_type).outcome
-    for report in reports:
-        if report.status == ACKNOWLEDGED:
-            report.outcome = judge(report.content, report.asked)
+    meaning = meaning_of(request_type)
+
+    def judge(several: list[CommandReport]) -> None:
+        for report in several:
+            report.outcome = meaning.outcome(report.content, report.asked)
+
+    acknowledged = [report for report in reports if report.status == ACKNOWLEDGED]
+    if type(meaning).outcome is Meaning.outcome:  # looks at types only, and most answers are judged by it
+        judge(acknowledged)
+        return
+    for report, _error in work_isolated(acknowledged, judge):
+        report.outcome = failed("The answer cannot be interpreted: the log of the worker says why.")
 
 
 def _load_questions(reports: Iterable[CommandReport]) -> None:

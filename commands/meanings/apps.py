@@ -116,7 +116,7 @@ class InviteToProgram(Meaning):
         told = content.get("InvitationResult")
         if told == "Acknowledged":
             return super().outcome(content, asked)
-        return failed(_INVITED.get(told, "The device does not say that the person was invited."))
+        return failed(_INVITED.get(str(told), "The device does not say that the person was invited."))
 
 
 def _after(outcome: Outcome, content: dict) -> Outcome:

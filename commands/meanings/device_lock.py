@@ -54,7 +54,7 @@ class DeviceLock(Meaning):
         told = content.get("MessageResult", SHOWN)
         if told == SHOWN:
             return super().outcome(content, asked)
-        why = _NOT_SHOWN.get(told, "it does not say why")
+        why = _NOT_SHOWN.get(str(told), "it does not say why")
         return partly(f"Locked, but the message was not shown: {why}.")
 
 

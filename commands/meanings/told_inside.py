@@ -26,7 +26,7 @@ class RequestMirroring(Meaning):
         told = content.get("MirroringResult", "Prompting")
         if told == "Prompting":
             return super().outcome(content, asked)
-        return failed(_MIRRORING.get(told, _MIRRORING["Unknown"]))
+        return failed(_MIRRORING.get(str(told), _MIRRORING["Unknown"]))
 
 
 @meaning("DeleteUser")
