@@ -16,6 +16,7 @@ from commands.answers import answer_of
 from commands.asking import ask_again
 from commands.causes import with_cause
 from commands.console.compose import ComposePages
+from commands.console.failures import FailurePages
 from commands.console.governor import GovernorAdmin  # noqa: F401 (registers it)
 from commands.console.workflow_batches import WorkflowBatchAdmin  # noqa: F401 (registers it)
 from commands.console.workflows import WorkflowAdmin  # noqa: F401 (registers it)
@@ -66,7 +67,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Command)
-class CommandAdmin(ComposePages, LongListAdmin):
+class CommandAdmin(ComposePages, FailurePages, LongListAdmin):
     list_display = ("command_column", "target_column", "outcome_column", "actor_column", "reason", "created_column")
     list_display_links = None
     list_filter = (OutcomeFilter, "origin")
@@ -86,6 +87,7 @@ class CommandAdmin(ComposePages, LongListAdmin):
     def get_urls(self):
         return [
             *self.compose_urls(),
+            *self.failure_urls(),
             self.view_path("<int:pk>/cancel/", self.cancel_view, "cancel"),
             self.view_path("<int:pk>/retry/", require_POST(self.retry_view), "retry"),
             self.view_path("target/<int:pk>/", self.target_view, "target"),

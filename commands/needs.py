@@ -7,12 +7,12 @@ from django.db.models import Count, Max
 from django.urls import reverse
 from django.utils import timezone
 
-from commands.models import QueuedCommand
+from commands.failures import Failure, by_cause, recent_failures
+from commands.workflows.definitions import definition_of
 from commands.workflows.held import Waiting, waiting_by_batch
-from devices.models import Channel, Event
+from commands.workflows.models import Workflow
+from devices.models import Event
 from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
-
-RECENT = timedelta(days=7)
 
 
 @needs("commands.view_heldaction")
@@ -41,21 +41,36 @@ def refused_requests(user) -> list[Need]:
     return [Need(BAD, "gpp_maybe", f"{words} refused within a day", newest.summary, link, "Show", key)]
 
 
+@needs("commands.view_workflow")
+def waiting_workflows(user) -> list[Need]:
+    """Return what workflows wait for that somebody has to do, what concerns the most devices first."""
+    waiting = Workflow.objects.visible_to(user).waiting_for_a_person()
+    causes = waiting.order_by().values("kind", "note").annotate(number=Count("device", distinct=True), newest=Max("pk"))
+    return [_waiting(row) for row in causes.order_by("-number", "-newest")]
+
+
+def _waiting(row: dict) -> Need:
+    kind, number = row["kind"], row["number"]
+    link = reverse("admin:commands_workflow_change", args=[row["newest"]])
+    if number > 1:
+        link = reverse("admin:commands_workflow_changelist") + f"?state__exact=running&kind={kind}"
+    title = f"“{definition_of(kind).title}” waits for somebody on {devices_in_words(number)}"
+    key = f"workflow:{kind}:{_digest(row['note'])}"
+    return Need(ATTENTION, "person_alert", title, row["note"], link, "Show", key)
+
+
 @needs("commands.view_command")
 def failed_commands(user) -> list[Need]:
     """Return what failed this week by type and cause, what concerns the most devices first."""
-    failed = QueuedCommand.objects.visible_to(user).failed_since(timezone.now() - RECENT).order_by()
-    failed = failed.exclude(channel__state=Channel.State.DISABLED)  # of what has left nothing is wanted any more
-    causes = failed.values("command__request_type", "note").annotate(
-        number=Count("channel__device", distinct=True), newest=Max("command")
-    )
-    return [_failure(row) for row in causes.order_by("-number", "-newest", "note")]
+    return [_failure(failure) for failure in by_cause(recent_failures(user))]
 
 
-def _failure(row: dict) -> Need:
-    request_type, cause = row["command__request_type"], row["note"]
-    title = f"{request_type} failed on {devices_in_words(row['number'])}"
-    detail = cause or "The devices gave no reason."
-    link = reverse("admin:commands_command_change", args=[row["newest"]]) + "?state=failed"
-    digest = hashlib.sha256((cause or "").encode()).hexdigest()[:16]
-    return Need(BAD, "cancel", title, detail, link, "Show", f"command-failed:{request_type}:{digest}")
+def _failure(failure: Failure) -> Need:
+    title = f"{failure.request_type} failed on {devices_in_words(failure.devices)}"
+    link = reverse("admin:commands_command_failures") + f"?cause={failure.key}"
+    detail = failure.cause[:1].upper() + failure.cause[1:]
+    return Need(BAD, "cancel", title, detail, link, "Show", f"command-failed:{failure.key}")
+
+
+def _digest(words: str | None) -> str:
+    return hashlib.sha256((words or "").encode()).hexdigest()[:16]

@@ -144,6 +144,22 @@ def with_cause(standings, key: str):
     return standings.filter(meant)
 
 
+def causes_by_profile(standings) -> list[tuple[int, str, Cause]]:
+    """Return (profile id, its name, cause) of what failed, or waits for the governor, on the devices of any profile.
+
+    One statement, which begins at the few statuses that say so and not at all that is wanted.
+    """
+    states = (ItemStatus.State.FAILED, ItemStatus.State.REMOVING)
+    told = ItemStatus.objects.filter(state__in=states).order_by().values("pk")
+    rows = standings.filter(word__in=(Word.FAILED, Word.HELD), status__in=told, profile__isnull=False)
+    rows = rows.annotate(is_removal=Q(assignment=None)).order_by()
+    columns = ("profile", "profile__name", "word", "cause", "is_removal")
+    numbers: dict[tuple, int] = defaultdict(int)
+    for profile_id, name, word, cause, is_removal, number in rows.values_list(*columns).annotate(number=Count("id")):
+        numbers[profile_id, name, word, _folded(cause), is_removal] += number
+    return [(key[0], key[1], Cause(key[2], key[3], number, key[4])) for key, number in numbers.items()]
+
+
 def _counted(standings):
     rows = standings.filter(word__in=WITH_CAUSE).annotate(is_removal=Q(assignment=None)).order_by()
     return rows.values_list("word", "cause", "is_removal").annotate(number=Count("id"))

@@ -21,6 +21,7 @@ from devices.console.filters import (
     CommandsFilter,
     EnrollmentStateFilter,
     LastSeenFilter,
+    LeftFilter,
     LockFilter,
     OSMajorFilter,
     PushFilter,
@@ -70,7 +71,7 @@ class DeviceAdmin(
     list_display_links = None
     list_filter = (
         "platform", OSMajorFilter, EnrollmentStateFilter, "is_supervised", LastSeenFilter, CommandsFilter, PushFilter,
-        LockFilter, GroupFilter, TagFilter,
+        LeftFilter, LockFilter, GroupFilter, TagFilter,
     )  # fmt: skip
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"

@@ -112,6 +112,11 @@ def _pk(value: str) -> int | None:
     return row_id_of(value)
 
 
+def _by_leaving(devices, _value, _user):
+    left = Enrollment.objects.left_by_themselves(timezone.now() - timedelta(days=7))
+    return devices.filter(Exists(left.filter(device=OuterRef("pk"))))
+
+
 def _by_group(devices, value, user):
     visible = Group.objects.visible_to(user).order_by().values("pk")
     return devices.filter(Exists(Membership.objects.filter(device=OuterRef("pk"), group=_pk(value), group__in=visible)))
@@ -160,5 +165,6 @@ register("is_supervised", "Supervised", _by_supervision, {"yes": "Yes", "no": "N
 register("seen", "Last seen", _by_contact, SEEN_CHOICES)
 register("push", "Push", _by_push, {"gone": "Probably gone"})
 register("lock", "Lock", _by_lock, LOCK_CHOICES)
+register("left", "Left", _by_leaving, {"week": "By itself, within 7 days"})
 register("group", "Group", _by_group, problem=_group_problem, words=_group_words)
 register("tag", "Tag", _by_tag, problem=_tag_problem, words=_tag_words)

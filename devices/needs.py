@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices.left_out import KIND, recently_left_out
-from devices.models import Channel, Identity, RejectedMessage
+from devices.models import Channel, Enrollment, Identity, RejectedMessage
 from devices.same_serial import open_cases
 from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
 
@@ -54,6 +54,20 @@ def same_serials(user) -> list[Need]:
     detail = "A device whose logic board was replaced comes with another UDID. Say whether it is the same device."
     link = reverse("admin:devices_device_same_serial")
     return [Need(ATTENTION, "difference", title, detail, link, "Decide", "same-serial")]
+
+
+@needs("devices.view_device")
+def left_devices(user) -> list[Need]:
+    """Return that devices left management lately without anybody here having asked for it."""
+    left = Enrollment.objects.visible_to(user).left_by_themselves(timezone.now() - RECENT)
+    number = left.values("device").distinct().count()
+    if not number:
+        return []
+    title = f"{devices_in_words(number)} left management by {'itself' if number == 1 else 'themselves'}"
+    detail = "Nobody here asked for it: somebody removed the enrollment profile on the device within the last 7 days."
+    link = reverse("admin:devices_device_changelist") + "?left=week"
+    newest = left.order_by("-unenrolled_at").values_list("pk", flat=True).first()
+    return [Need(ATTENTION, "link_off", title, detail, link, "Show", f"left:{newest}")]
 
 
 @needs("devices.view_identity")

@@ -161,6 +161,10 @@ class EnrollmentQuerySet(OfDeviceQuerySet):
     def enrolled(self):
         return self.filter(is_current=True, state="enrolled")
 
+    def left_by_themselves(self, since):
+        """Current memberships that ended since a moment without anybody here having asked for it."""
+        return self.filter(is_current=True, state="unenrolled", end_asked_by="", unenrolled_at__gte=since)
+
 
 class ChannelQuerySet(OfDeviceQuerySet):
     def device_channels(self):

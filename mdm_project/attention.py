@@ -16,7 +16,7 @@ class Need:
     """Something that needs a person: what, how bad (tone), and where to do something about it.
 
     ``key`` stays the same as long as it is the same thing, however many devices it concerns; ``more`` are other things
-    that can be done about it, as words and addresses.
+    that can be done about it, as words and addresses, ``posts`` those whose address wants a POST.
     """
 
     tone: str
@@ -27,6 +27,7 @@ class Need:
     action: str
     key: str
     more: tuple[tuple[str, str], ...] = ()
+    posts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

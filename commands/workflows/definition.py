@@ -54,7 +54,8 @@ Outcome = Done | Wait | Again | Failed
 @dataclass(frozen=True)
 class Step:
     """One step. ``begin`` asks; it may return an outcome at once. ``look`` says where it stands, after every report
-    and when its time has come; without one, the step is done when every command was acknowledged.
+    and when its time has come; without one, the step is done when every command was acknowledged. With
+    ``is_for_a_person`` it goes on only when somebody does something, which its note says.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Step:
     timeout: timedelta = timedelta(days=30)
     attempts: int = 3
     needs_enrollment: bool = True
+    is_for_a_person: bool = False
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,10 @@ class CommandsFilter(NamedFilter):
     title, parameter_name, offered = "commands", "commands", COMMAND_CHOICES
 
 
+class LeftFilter(NamedFilter):
+    title, parameter_name, offered = "left", "left", {"week": "By itself, within 7 days"}
+
+
 class PushFilter(NamedFilter):
     title, parameter_name, offered = "push", "push", {"gone": "Probably gone"}
 

@@ -141,14 +141,14 @@ def test_the_dashboard_counts_devices_and_names_what_needs_a_person(console):
     factories.make_push_certificate(not_after=timezone.now() + timedelta(days=20))
     for _ in range(3):
         channel = factories.make_channel()
-        finish(factories.make_queued(channel, "InstallProfile"), State.FAILED, "the certificate has expired")
+        finish(factories.make_queued(channel, "SecurityInfo"), State.FAILED, "the certificate has expired")
     factories.make_channel(push_gone_at=timezone.now())
     factories.make_identity(channel.enrollment_key, not_after=timezone.now() + timedelta(days=5))
     context = console.get("/console/").context
     assert context["numbers"]["enrolled"] == 4
     assert context["commands"]["failed"] == 3
     titles = [need.title for need in context["needs"]]
-    assert "InstallProfile failed on 3 devices" in titles
+    assert "SecurityInfo failed on 3 devices" in titles
     assert "1 device has probably gone" in titles
     assert any("expires in 19 days" in title for title in titles)
     assert "1 device certificate expires within 30 days" in titles

@@ -77,6 +77,8 @@ TABLE = [
     ("commands_command_change", ("command",), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("commands_command_cancel", ("command",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_retry", ("command",), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
+    ("commands_command_failures", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
+    ("commands_command_failures_retry", (), "POST", (SIGN_IN, NO, NO, DONE, DONE)),
     ("commands_command_choose", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_reach", (), "GET", (SIGN_IN, NO, NO, YES, YES)),
     ("commands_command_compose", ("=device-restart",), "GET", (SIGN_IN, NO, NO, YES, YES)),

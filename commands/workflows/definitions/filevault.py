@@ -94,7 +94,7 @@ ENABLE = Definition(
     steps=(
         Step("install", "Install the profile", _install),
         Step("wait", "Wait until it is on and the key is escrowed", _ask_security, _look_for_encryption,
-             timeout=timedelta(days=90)),
+             timeout=timedelta(days=90), is_for_a_person=True),
     ),
     on_reenrollment=START_ANEW,
 )  # fmt: skip
