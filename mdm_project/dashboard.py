@@ -17,6 +17,7 @@ from devices.isolation import work_isolated
 from devices.models import ChannelContact, Device, Enrollment
 from mdm_project.attention import BAD, Need, Source, sources_for, worst_first
 from mdm_project.platforms import SYSTEMS
+from profiles.console.rollouts import rollouts_of
 
 CHART_DAYS = 30
 RECENT = timedelta(days=7)
@@ -28,7 +29,7 @@ BUCKETS = (("hour", "under an hour", 1), ("day", "1 to 24 hours", 24), ("week", 
 def dashboard_context(user) -> dict:
     """Return what the dashboard shows to somebody."""
     may_see = user.has_perm("devices.view_device")
-    context = {"may_see_devices": may_see, "needs": needs_of(user)}
+    context = {"may_see_devices": may_see, "needs": needs_of(user), "rollouts": rollouts_of(user)}
     if may_see:
         numbers = _enrollments(user) | _contacts(user)
         context |= {

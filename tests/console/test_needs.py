@@ -124,3 +124,27 @@ def test_every_cause_can_be_reached(console, number):
         finish(factories.make_queued(factories.make_channel(), "SecurityInfo"), State.FAILED, cause)
     titles = [need.detail for need in console.get("/console/").context["needs"]]
     assert sum(title.startswith("Cause ") for title in titles) == number
+
+
+def test_needs_stand_under_the_tiles_and_rollouts_with_their_steps_below(console):
+    """A5: they were the last thing on the page."""
+    profile = make_profile(name="Passcode")
+    assignment = assign(profile, make_group(*make_channels(2)), stages=[50, 100])
+    recompute_desired()
+    page = text_of(console.get("/console/"))
+    assert (
+        page.index('class="e-tiles"')
+        < page.index('id="needs"')
+        < page.index('id="rollouts"')
+        < page.index("OS versions")
+    )
+    assert "Passcode v1" in page and "stage of 50 %" in page
+    assert reverse("admin:profiles_profile_halt", args=[profile.pk, assignment.pk]) in page
+    assert reverse("admin:profiles_profile_step", args=[profile.pk, assignment.pk, "advance"]) in page
+
+
+def test_the_legend_of_systems_keeps_version_and_number_apart(console):
+    """A5: it said "26 5"."""
+    for _ in range(5):
+        factories.make_channel(factories.make_device("ios", os_version="26.1", os_version_parts=[26, 1]))
+    assert '26 <span class="e-faint">on 5</span>' in text_of(console.get("/console/"))
