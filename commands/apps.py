@@ -11,6 +11,7 @@ class CommandsConfig(AppConfig):
 
     def ready(self):
         import_module("commands.schedule")
+        import_module("commands.bypass_codes")
         import_module("commands.refreshing")
         import_module("commands.profile_results")
         import_module("commands.rerendering")

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from commands.querysets import CommandQuerySet, QueuedCommandQuerySet
-from devices.models import Channel
+from devices.models import Channel, Enrollment
 
 
 class Command(models.Model):
@@ -182,6 +182,29 @@ class InventoryRefresh(models.Model):
 
     def __str__(self):
         return f"{self.channel_id} at {self.asked_at}"
+
+
+class BypassCodeWish(models.Model):
+    """That a membership's Activation Lock bypass code is wanted: when it is asked for next, and how that went.
+
+    ``next_at`` is empty when it is over: had, of no use to ask (``problem`` says why), or out of time.
+    """
+
+    enrollment = models.OneToOneField(
+        Enrollment, primary_key=True, on_delete=models.CASCADE, related_name="bypass_code_wish"
+    )
+    begun_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True, default=timezone.now)
+    had_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="bypass_code_due")]
+
+    def __str__(self):
+        return f"bypass code of {self.enrollment_id}"
 
 
 def report_context(enrollment_key: str, user_key: str) -> str:

@@ -6,6 +6,9 @@ from django.db.models.functions import Coalesce
 
 from devices.access import is_limited, within
 
+# The name (``supersedes``) of what is asked again and again until it is had: a refusal is no failure yet.
+UNTIL_HAD = "until had"
+
 
 class CommandQuerySet(models.QuerySet):
     def visible_to(self, user):
@@ -45,7 +48,8 @@ class QueuedCommandQuerySet(models.QuerySet):
 
         The cause is written a moment after the failure.
         """
-        return self.failed().filter(note__isnull=False, finished_at__gte=moment)
+        failed = self.failed().filter(note__isnull=False, finished_at__gte=moment)
+        return failed.exclude(command__supersedes=UNTIL_HAD)
 
     def for_device(self, device):
         return self.filter(channel__device=device)

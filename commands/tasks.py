@@ -4,7 +4,7 @@ import time
 
 from celery import shared_task
 
-from commands import queue, results, retention, rotation, schedule
+from commands import bypass_codes, queue, results, retention, rotation, schedule
 from commands.governor.holding import release_due
 from commands.governor.limits import apply_due_changes
 from commands.reconcile import reconcile as send_what_is_due
@@ -24,6 +24,12 @@ def interpret_reports() -> None:
 def schedule_inventory() -> None:
     """Ask the devices whose inventory is due."""
     schedule.schedule_inventory()
+
+
+@shared_task(name="commands.ask_for_bypass_codes")
+def ask_for_bypass_codes() -> None:
+    """Ask supervised devices for the codes that open their Activation Lock, until they are here."""
+    bypass_codes.ask_for_codes()
 
 
 @shared_task(name="commands.expire_commands")

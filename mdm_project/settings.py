@@ -262,6 +262,7 @@ CELERY_BEAT_SCHEDULE = {
     "recompute-desired": {"task": "profiles.recompute", "schedule": 3600, "options": {"expires": 3600}},
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
+    "bypass-codes": {"task": "commands.ask_for_bypass_codes", "schedule": 300, "options": {"expires": 300}},
     "regroup": {"task": "devices.regroup", "schedule": 900, "options": {"expires": 900}},
     "forget-old-beats": {"task": "mdm_project.forget_old_beats", "schedule": 3600, "options": {"expires": 3600}},
     "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},

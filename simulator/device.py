@@ -7,6 +7,7 @@ ways in (ADE, account-driven) override one step instead of all. Apple: Deploying
 
 import asyncio
 import secrets
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from simulator.faults import Faults
 from simulator.http import Client, TransportError, tls_context
 from simulator.keys import KeyMaker, identity_from_pem, identity_to_pem
 from simulator.profile import Configuration, Enrollment
-from simulator.state import DEVICE, Channel, DeviceState, Membership, new_channel
+from simulator.state import DEVICE, Channel, DeviceState, Membership, new_channel, secret_words
 from simulator.wire import TryLater, Unwelcome, Wire
 
 DONE_COMMANDS_REMEMBERED = 200
@@ -143,6 +144,7 @@ class PretendDevice:
     async def join(self, configuration: Configuration) -> None:
         """Take an identity and check in; for callers that hold the device already."""
         enrollment = self.accept(configuration)
+        self.state.supervised_at = self.state.supervised_at or time.time()
         self._adopt(enrollment, await self.obtain_identity(enrollment))
         self.state.enrollment_id = str(uuid.uuid4()).upper() if enrollment.is_user_enrollment else ""
         self.state.channels = {DEVICE: new_channel()}
@@ -343,6 +345,9 @@ class PretendDevice:
         self.state.lock_pin = self.state.recovery_lock = self.state.recovery_key = ""
         self.state.is_recovery_key_escrowed, self.state.filevault_put_off = False, 0
         self.state.primary_account = {}
+        # Set up again it has another code, for another 15 days.
+        self.state.bypass_code = secret_words(5) if self.state.bypass_code else ""
+        self.state.supervised_at = 0
         self.state.has_passcode = self.state.is_locked = False
         self.state.name = self.state.hardware.product_class
 

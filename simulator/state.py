@@ -73,6 +73,7 @@ class DeviceState:
     is_shared: bool = False  # a Shared iPad
     lock_pin: str = ""  # a Mac that was locked starts only with it
     bypass_code: str = ""  # of Activation Lock
+    supervised_at: float = 0  # Unix time; 0: not set up yet
     recovery_lock: str = ""
     firmware_password: str = ""
     recovery_key: str = ""  # of FileVault

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from commands.governor import HeldAction
 from commands.governor.holding import MAY_APPROVE
-from commands.models import Report
+from commands.models import BypassCodeWish, Report
 from commands.progress import clock
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from commands.workflows.models import Workflow
@@ -69,6 +69,7 @@ def attention_of(device: Device, health: Health, user) -> list[Attention]:
         *_same_serial(device),
         *_leaving(device),
         *_silence(health),
+        *_activation_lock(device, health),
         *(_configuration(item, device, health, user) for item in items),
         *_failures(health, user, {item.error for item in items}),
         *_identities(device, health, user),
@@ -178,6 +179,20 @@ def _silence(health: Health) -> list[Attention]:
         title = f"Silent since {clock(health.last_seen_at)}"
         return [Attention("attn", "bedtime", title, "It may be switched off, erased, or without a network.")]
     return []
+
+
+def _activation_lock(device: Device, health: Health) -> list[Attention]:
+    """A lock that nothing here opens: erased, the device is of use to nobody but whoever locked it."""
+    if not (health.is_enrolled and device.is_activation_lock_enabled):
+        return []
+    codes = EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE, EscrowedSecret.Kind.ACTIVATION_LOCK_SERVER_CODE
+    if EscrowedSecret.objects.filter(device=device, kind__in=codes, is_current=True).exists():
+        return []
+    wish = BypassCodeWish.objects.filter(enrollment=device.current_enrollment_id).first()
+    asked = " It is asked for again by itself." if wish and wish.next_at else ""
+    why = f" The device was asked for it: {wish.problem}.{asked}" if wish and wish.problem else asked
+    detail = f"Do not erase it before Find My is turned off on it.{why}"
+    return [Attention("attn", "lock_person", "Activation Lock is on and no bypass code is kept", detail)]
 
 
 def _troubled_items(device: Device, health: Health, user) -> list[ItemStatus]:

@@ -4,6 +4,7 @@ Apple: EnableRemoteDesktopCommand, RequestMirroringCommand, NSExtensionMappingsC
 ContentCachingInformationCommand, LOMSetupRequestCommand, RefreshCellularPlansCommand and others.
 """
 
+import time
 from typing import TYPE_CHECKING
 
 from simulator.answers import Malformed, command
@@ -13,6 +14,8 @@ from simulator.state import Channel
 if TYPE_CHECKING:
     from simulator.device import PretendDevice
 
+# A device gives the code that it made up for 15 days after its supervision began.
+BYPASS_CODE_LIFETIME_S = 15 * 24 * 3600
 EXTENSION = {
     "Identifier": "com.example.share.extension",
     "ExtensionPoint": "com.apple.share-services",
@@ -106,7 +109,8 @@ def cancel_enhanced_log_collection(device: "PretendDevice", channel: Channel, co
 
 @command("ActivationLockBypassCode")
 def activation_lock_bypass_code(device: "PretendDevice", channel: Channel, content: dict) -> dict:
-    if not device.state.bypass_code:
+    is_over = time.time() - device.state.supervised_at > BYPASS_CODE_LIFETIME_S
+    if not device.state.bypass_code or is_over:
         raise refuse(MDM, 12058, "The device has no Activation Lock bypass code.")
     return {"ActivationLockBypassCode": device.state.bypass_code}
 

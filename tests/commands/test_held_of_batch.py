@@ -33,7 +33,9 @@ def held_batch(user, number: int = 4, second_person_above: int | None = 1) -> Wo
     )
     phones = factories.make_fleet(number)
     actor = Actor.staff(user)
-    batch = start_batch("offboard", phones, {"how": "erase"}, actor=actor, reason="sold", confirmed=number)
+    batch = start_batch(
+        "offboard", phones, {"how": "erase", "even_if_locked": True}, actor=actor, reason="sold", confirmed=number
+    )
     advance_all()
     assert HeldAction.objects.waiting().filter(workflow__batch=batch).count() == number
     return batch

@@ -69,7 +69,14 @@ def test_a_dangerous_batch_wants_its_number(lee):
     phones = factories.make_fleet(2)
     for confirmed in (None, 1, 3):
         with pytest.raises(ConfirmationRequired):
-            start_batch("offboard", phones, {"how": "erase"}, actor=lee, reason="sold", confirmed=confirmed)
+            start_batch(
+                "offboard",
+                phones,
+                {"how": "erase", "even_if_locked": True},
+                actor=lee,
+                reason="sold",
+                confirmed=confirmed,
+            )
     assert not Workflow.objects.exists()
 
 
@@ -85,7 +92,9 @@ def test_five_thousand_devices_take_as_many_statements_as_their_thousands(lee):
 def test_a_thousand_devices_offboarded_by_one_session_stop_at_the_limit_and_say_why(lee):
     GovernorLimit.objects.filter(danger="erase").update(per_person=10, in_all=25, second_person_above=5)
     phones = factories.make_fleet(1000)
-    batch = start_batch("offboard", phones, {"how": "erase"}, actor=lee, reason="sold", confirmed=1000)
+    batch = start_batch(
+        "offboard", phones, {"how": "erase", "even_if_locked": True}, actor=lee, reason="sold", confirmed=1000
+    )
     advance_all()
     holding.release_due()
     assert not QueuedCommand.objects.filter(command__request_type="EraseDevice").exists(), (
@@ -106,7 +115,7 @@ def test_a_thousand_devices_offboarded_by_one_session_stop_at_the_limit_and_say_
 def test_single_offboardings_stop_at_the_limit_too(lee):
     GovernorLimit.objects.filter(danger="erase").update(per_person=4, in_all=25, second_person_above=None)
     for phone in factories.make_fleet(12):
-        start_workflow("offboard", phone, {"how": "erase"}, actor=lee, reason="sold")
+        start_workflow("offboard", phone, {"how": "erase", "even_if_locked": True}, actor=lee, reason="sold")
     advance_all()
     assert QueuedCommand.objects.filter(command__request_type="EraseDevice").count() == 4
     assert Workflow.objects.running().filter(note__contains="is limited").count() == 8
@@ -115,7 +124,7 @@ def test_single_offboardings_stop_at_the_limit_too(lee):
 def test_a_refusal_of_the_governor_stays_on_the_timeline_and_is_told_once(lee):
     GovernorLimit.objects.filter(danger="erase").update(per_person=0)
     phone = factories.make_fleet(1).get()
-    workflow = start_workflow("offboard", phone, {"how": "erase"}, actor=lee, reason="sold")
+    workflow = start_workflow("offboard", phone, {"how": "erase", "even_if_locked": True}, actor=lee, reason="sold")
     for _ in range(3):
         advance_all()
         Workflow.objects.update(due_at=timezone.now())

@@ -121,7 +121,7 @@ def fleet():
 def held_batch(phones, user):
     GovernorLimit.objects.filter(danger="erase").update(second_person_above=1)
     batch = start_batch(
-        "offboard", Device.objects.filter(pk__in=[it.pk for it in phones]), {"how": "erase"},
+        "offboard", Device.objects.filter(pk__in=[it.pk for it in phones]), {"how": "erase", "even_if_locked": True},
         actor=Actor.staff(user), reason="sold", confirmed=len(phones),
     )  # fmt: skip
     while advance_due():

@@ -167,7 +167,7 @@ def test_tokens_made_in_a_loop_keys_sent_again_and_retries_have_no_budget_of_the
 
 
 def test_workflows_obey_the_limit_too(thief, ids):
-    body = {"kind": "offboard", "parameters": {"how": "erase"}, "reason": "x"}
+    body = {"kind": "offboard", "parameters": {"how": "erase", "even_if_locked": True}, "reason": "x"}
     started = [thief.api("POST", "workflows/", {**body, "device_id": pk})[0] for pk in ids[:40]]
     assert started == [201] * 40
     Channel.objects.filter(device__in=ids[:40]).update(state=Channel.State.ENABLED)
@@ -219,7 +219,12 @@ def test_more_accounts_end_at_the_limit_of_all_and_a_new_one_approves_nothing(se
 
 
 def test_one_decision_about_a_batch_is_no_way_round_the_second_person(server, thief, ids):
-    body = {"kind": "offboard", "parameters": {"how": "erase"}, "reason": "x", "targets": {"device_ids": ids[:40]}}
+    body = {
+        "kind": "offboard",
+        "parameters": {"how": "erase", "even_if_locked": True},
+        "reason": "x",
+        "targets": {"device_ids": ids[:40]},
+    }
     status, text = thief.api("POST", "workflows/bulk/", {**body, "confirm": 40})
     assert status == 201, text
     batch = json.loads(text)["id"]

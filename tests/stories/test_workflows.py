@@ -19,6 +19,8 @@ from commands.workflows.services import (
     end_workflow,
     start_workflow,
 )
+from devices import outbox
+from devices.escrow import current_value
 from devices.models import Channel, Device, Enrollment, EscrowedSecret, Event
 from devices.timeline import Actor
 from simulator.catalog import IPHONE, MAC
@@ -171,6 +173,45 @@ def test_offboarding_erases_one_device_and_lets_its_secrets_go(stage, lee):
     assert device.violations == []
 
 
+def test_offboarding_does_not_erase_what_nobody_could_set_up_again(stage, lee):
+    """B4: Activation Lock is on and the device gives no code; it can be erased knowingly all the same."""
+    device = stage.enroll(IPHONE)
+    device.state.is_activation_locked, device.state.bypass_code = True, ""
+    workflow = start_workflow("offboard", row_of(device), {"how": "erase"}, actor=lee, reason="sold")
+    look(workflow)
+    for _ in range(3):
+        visit(stage, device, workflow)
+    assert workflow.state == "failed"
+    assert "Activation Lock is on and no code that opens it is kept" in workflow.note
+    assert "EraseDevice" not in asked(workflow)
+    assert device.is_enrolled
+    how = {"how": "erase", "even_if_locked": True}
+    workflow = start_workflow("offboard", row_of(device), how, actor=lee, reason="sold, its user has the account")
+    look(workflow)
+    for _ in range(3):
+        visit(stage, device, workflow)
+    assert (workflow.state, device.is_enrolled) == ("done", False), workflow.note
+
+
+def test_a_code_is_given_for_fifteen_days_and_offboarding_erases_with_one_that_is_kept(stage, lee):
+    """B4: the code that was asked for in time serves, though the device gives none any more."""
+    device = stage.enroll(IPHONE)
+    code = device.state.bypass_code = "ABCD-EFGH-JKLM-NPQR-STUV"
+    device.state.is_activation_locked = True
+    Device.objects.update(is_supervised=True)
+    outbox.drain()
+    stage.act(device.connect_all())
+    drain_reports()
+    assert current_value(row_of(device), "activation_lock_bypass_code").decode() == code
+    device.state.supervised_at -= 16 * 24 * 3600
+    workflow = start_workflow("offboard", row_of(device), {"how": "erase"}, actor=lee, reason="sold")
+    look(workflow)
+    for _ in range(3):
+        visit(stage, device, workflow)
+    assert (workflow.state, device.is_enrolled) == ("done", False), workflow.note
+    assert steps_of(workflow)["bypass_code"] == "skipped", "it refused"
+
+
 def test_offboarding_unenrolls_and_waits_for_the_goodbye(stage, lee):
     device = stage.enroll(MAC)
     row = row_of(device)
@@ -246,7 +287,9 @@ def test_an_account_that_was_closed_asks_for_nothing_more(stage, lee):
 def test_while_destructive_commands_are_stopped_an_offboarding_waits_and_then_goes_on(stage, lee):
     device = stage.enroll(IPHONE)
     kill_switch.stop(actor=lee, reason="strange")
-    workflow = start_workflow("offboard", row_of(device), {"how": "erase"}, actor=lee, reason="sold")
+    workflow = start_workflow(
+        "offboard", row_of(device), {"how": "erase", "even_if_locked": True}, actor=lee, reason="sold"
+    )
     for _ in range(5):
         look(workflow, timedelta(minutes=11))
     assert workflow.state == "running"
@@ -260,7 +303,9 @@ def test_while_destructive_commands_are_stopped_an_offboarding_waits_and_then_go
 def test_what_the_governor_holds_of_a_workflow_goes_with_it(stage, lee):
     device = stage.enroll(IPHONE)
     GovernorLimit.objects.filter(danger="erase").update(second_person_above=0)
-    workflow = start_workflow("offboard", row_of(device), {"how": "erase"}, actor=lee, reason="sold")
+    workflow = start_workflow(
+        "offboard", row_of(device), {"how": "erase", "even_if_locked": True}, actor=lee, reason="sold"
+    )
     look(workflow)
     held = HeldAction.objects.get()
     assert "second person" in workflow.note

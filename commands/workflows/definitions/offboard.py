@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from commands.applicability import candidates_of, refusal_of
 from commands.meanings.remove_profile import MDM
 from commands.workflows.definition import STOP, Definition, Done, Failed, Outcome, Parameter, Step, Wait
 from commands.workflows.run import Run, all_acknowledged
@@ -16,13 +17,20 @@ from devices.models import Device, Enrollment, EscrowedSecret, InstalledProfile
 from devices.timeline import record_event
 
 ERASE, UNENROLL = "erase", "unenroll"
-HANDHELD = (Device.Platform.IOS, Device.Platform.IPADOS)
+LOCKABLE = (Device.Platform.IOS, Device.Platform.IPADOS, Device.Platform.MACOS)
+CODES = (EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE, EscrowedSecret.Kind.ACTIVATION_LOCK_SERVER_CODE)
+LOCKED = (
+    "Activation Lock is on and no code that opens it is kept: erased, the device could only be set up with the Apple"
+    " Account that locked it. Have Find My turned off on it, or start anew with “Erase even if it stays locked”."
+)
 GOODBYE = timedelta(hours=1)
 
 
 def _keep_bypass_code(run: Run) -> Outcome | None:
-    if run.device.platform not in HANDHELD or not run.device.is_supervised:
-        return Done("only a supervised iPhone or iPad has a code", is_needless=True)
+    candidate = next(iter(candidates_of(run.channel().reachable())), None)
+    why = refusal_of("ActivationLockBypassCode", candidate, {}) if candidate else "the device cannot be asked"
+    if why or not run.device.is_supervised:
+        return Done(f"it has no code to give: {why or 'not supervised'}", is_needless=True)
     run.ask("ActivationLockBypassCode")
     return None
 
@@ -33,6 +41,31 @@ def _bypass_code_kept(run: Run) -> Outcome:
     if isinstance(outcome, Done | Wait):
         return outcome
     return Done("it has no code to keep", is_needless=True)
+
+
+def _ask_for_lock(run: Run) -> Outcome | None:
+    """Erased with Activation Lock on and without a code it would be of use to nobody but whoever locked it."""
+    if run.parameters["how"] != ERASE:
+        return Done("only erasing needs it", is_needless=True)
+    kinds = EscrowedSecret.objects.filter(device=run.device, is_current=True, kind__in=CODES)
+    if kinds.exists():
+        return Done("a code that opens it is kept", is_needless=True)
+    if run.device.platform not in LOCKABLE:
+        return Done("it has no Activation Lock that tells of itself", is_needless=True)
+    if run.parameters.get("even_if_locked"):
+        return Done("erased all the same, as was wished", is_needless=True)
+    run.ask("DeviceInformation", {"Queries": ["IsActivationLockEnabled"]})
+    return None
+
+
+def _lock_is_off(run: Run) -> Outcome:
+    outcome = all_acknowledged(run)
+    if not isinstance(outcome, Done):
+        return outcome
+    if run.device.is_activation_lock_enabled:
+        return Failed(LOCKED)
+    said = "is off" if run.device.is_activation_lock_enabled is False else "was not told of"
+    return Done(f"Activation Lock {said}")
 
 
 def _profiles_of(run: Run):
@@ -80,8 +113,7 @@ def _gone(run: Run) -> Outcome:
 
 def _release(run: Run) -> Outcome:
     kinds = EscrowedSecret.objects.filter(device=run.device, is_current=True).values_list("kind", flat=True)
-    kept = {EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE, EscrowedSecret.Kind.ACTIVATION_LOCK_SERVER_CODE}
-    ended = sorted(set(kinds) - kept)
+    ended = sorted(set(kinds) - set(CODES))
     end_secrets(run.device, *ended)
     if run.parameters["release_person"]:
         Device.objects.filter(pk=run.device.pk).update(person=None)
@@ -107,10 +139,15 @@ OFFBOARD = Definition(
             "how", "How it leaves", "choice", is_required=True,
             choices=((ERASE, "Erase it: everything on it is lost"), (UNENROLL, "Unenroll it: its own data stays")),
         ),
+        Parameter(
+            "even_if_locked", "Erase even if it stays locked", "switch", default=False,
+            help="Without this it is not erased while Activation Lock is on and no bypass code is kept.",
+        ),
         Parameter("release_person", "It no longer belongs to its person", "switch", default=True),
     ),
     steps=(
         Step("bypass_code", "Keep the Activation Lock bypass code", _keep_bypass_code, _bypass_code_kept),
+        Step("activation_lock", "See that it is not left locked", _ask_for_lock, _lock_is_off),
         Step("profiles", "Remove the profiles", _remove_profiles),
         Step("leave", "Erase or unenroll", _go, _gone, needs_enrollment=False),
         Step("release", "Let the secrets go", _release, needs_enrollment=False),
