@@ -61,7 +61,9 @@ class AccessRightsField(forms.TypedMultipleChoiceField):
 
 class EnrollmentProfileForm(forms.ModelForm):
     access_rights = AccessRightsField(
-        initial=ALL_ACCESS_RIGHTS, help_text="What this server may do on the devices. It cannot be widened later."
+        initial=ALL_ACCESS_RIGHTS,
+        help_text="What this server may do on the devices. It cannot be widened later. Whoever may install profiles or "
+        "provisioning profiles needs the right to inspect them too.",
     )
 
     class Meta:

@@ -1,10 +1,17 @@
 """How a device may join: enrollment profiles, and the challenges that let it ask for an identity."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.lookups import Exact
 from django.utils import timezone
 
 ALL_ACCESS_RIGHTS = 8191
+# (right, the right it needs, what is said without it): devices refuse the whole enrollment otherwise.
+_NEEDED_RIGHTS = (
+    (2, 1, "To install and remove profiles, the right to inspect installed profiles is needed too."),
+    (128, 64, "To install and remove provisioning profiles, the right to inspect them is needed too."),
+)
 
 
 class EnrollmentProfile(models.Model):
@@ -19,13 +26,16 @@ class EnrollmentProfile(models.Model):
     description = models.TextField(blank=True, help_text="shown to the person before they install it")
     identity_source = models.CharField(max_length=10, choices=IdentitySource.choices, default=IdentitySource.SCEP)
     access_rights = models.PositiveIntegerField(
-        default=ALL_ACCESS_RIGHTS, validators=[MinValueValidator(1), MaxValueValidator(ALL_ACCESS_RIGHTS)]
+        default=ALL_ACCESS_RIGHTS,
+        validators=[MinValueValidator(1), MaxValueValidator(ALL_ACCESS_RIGHTS)],
     )
     requires_sign_in = models.BooleanField(default=True, help_text="only signed-in staff may download it")
     check_out_when_removed = models.BooleanField(default=True)
     allows_user_channels = models.BooleanField(default=True, help_text="com.apple.mdm.per-user-connections")
     allows_bootstrap_token = models.BooleanField(default=True, help_text="com.apple.mdm.bootstraptoken")
-    allows_get_token = models.BooleanField(default=True, help_text="com.apple.mdm.token")
+    allows_get_token = models.BooleanField(
+        default=False, help_text="com.apple.mdm.token; this server has no tokens to give, so devices that ask get none"
+    )
     shared_challenge_uses = models.PositiveIntegerField(
         default=0, help_text="0: a one-time challenge per download; otherwise one profile serves this many devices"
     )
@@ -35,9 +45,23 @@ class EnrollmentProfile(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(access_rights__range=(1, ALL_ACCESS_RIGHTS))
+                & ~models.Q(Exact(models.F("access_rights").bitand(2 | 1), 2))
+                & ~models.Q(Exact(models.F("access_rights").bitand(128 | 64), 128)),
+                name="access_rights_possible",
+                violation_error_message="Devices refuse an enrollment with these access rights.",
+            )
+        ]
 
     def __str__(self):
         return self.name
+
+    def clean(self):
+        for right, needed, words in _NEEDED_RIGHTS:
+            if (self.access_rights or 0) & right and not self.access_rights & needed:
+                raise ValidationError({"access_rights": words})
 
     @property
     def server_capabilities(self) -> list[str]:

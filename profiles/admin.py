@@ -129,6 +129,7 @@ class RemovalPolicyAdmin(ConsoleAdmin):
     empty_title = "No removal policies yet"
     empty_text = "Make one to say who may remove profiles that are installed by hand or with Apple Configurator."
     fields = ("name", "kind", "removal_date", "days", "password_length")
+    conditional_fields = {field: f"kind == '{kind}'" for kind, field in RemovalPolicyForm.FIELD_OF.items()}
 
     def get_queryset(self, request):
         return super().get_queryset(request).annotate(number=Count("profiles"))

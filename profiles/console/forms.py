@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -110,7 +111,8 @@ class RemovalPolicyForm(forms.ModelForm):
         max_digits=8,
         decimal_places=2,
         label="Days until it removes itself",
-        help_text="For removal after a time; counted from the installation.",
+        help_text="Counted from the installation.",
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"step": "any", "min": "0.01"}),
     )
 
     class Meta:
@@ -118,11 +120,18 @@ class RemovalPolicyForm(forms.ModelForm):
         fields = ["name", "kind", "removal_date", "password_length"]
         help_texts = {
             "kind": "Applies where a person or Apple Configurator installs the profile.",
-            "removal_date": "For removal at a date, in UTC.",
-            "password_length": "For a removal password; it is made and kept here, and shown for a reason.",
+            "removal_date": "In UTC.",
+            "password_length": "Of the removal password; it is made and kept here, and shown for a reason.",
         }
 
     field_order = ("name", "kind", "removal_date", "days", "password_length")
+    # The field that a kind is made of; the others are not shown and not read.
+    FIELD_OF = {"date": "removal_date", "duration": "days", "password": "password_length"}
+    MISSING = {
+        "removal_date": "Say at which date it removes itself.",
+        "days": "Say after how many days it removes itself.",
+        "password_length": "Say how long the removal password is to be.",
+    }
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -131,8 +140,16 @@ class RemovalPolicyForm(forms.ModelForm):
         if self.instance.duration_s:
             self.initial["days"] = round(Decimal(self.instance.duration_s) / _DAY_S, 2)
 
+        self.fields["password_length"].required = False
+
     def clean(self):
         cleaned = super().clean()
+        asked = self.FIELD_OF.get(cleaned.get("kind"))
+        for name in {*self.FIELD_OF.values()} - {asked}:
+            self.errors.pop(name, None)
+            cleaned[name] = self.before.password_length if name == "password_length" else None
+        if asked and asked not in self.errors and not cleaned.get(asked):
+            self.add_error(asked, self.MISSING[asked])
         if not self.errors:
             for field, problem in problems_of(self.facts, self.before).items():
                 self.add_error({"duration_s": "days"}.get(field, field), f"It {problem}.")

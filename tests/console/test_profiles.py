@@ -1,5 +1,6 @@
 """The pages of profiles: list, composing, saving, conflicts, versions, import, download."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -267,7 +268,13 @@ def test_an_uploaded_certificate_is_shown_by_its_subject_and_saved(console, cert
 def test_a_removal_policy_needs_what_its_kind_needs(console):
     address = reverse("admin:profiles_removalpolicy_add")
     body = {"name": "Thirty days", "kind": "duration", "password_length": "12"}
-    assert "at least 60 seconds" in text_of(console.post(address, body))
+    empty = text_of(console.get(address))
+    assert 'x-show="kind == ' in empty or "kind == " in empty, "fields of the chosen kind alone are shown (C1)"
+    field = re.search(r'<input[^>]*name="days"[^>]*>', empty).group()
+    assert 'class="' in field and "border" in field, "a field without a border cannot be seen (C1)"
+    assert "Say after how many days it removes itself." in text_of(console.post(address, body))
+    # What the other kinds would need is not read.
+    assert "Enter a" not in text_of(console.post(address, body | {"removal_date_0": "never", "days": ""}))
     console.post(address, body | {"days": "30"})
     assert RemovalPolicy.objects.get(name="Thirty days").duration_s == 30 * 86400
     assert "after 30 days" in text_of(console.get(reverse("admin:profiles_removalpolicy_changelist")))

@@ -1,12 +1,16 @@
 import plistlib
+from contextlib import nullcontext
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from devices import authorities
 from enrollment import challenges
+from enrollment.models import EnrollmentProfile
 from enrollment.profiles import enrollment_profile_plist, signed_enrollment_profile
 from mdm_project import cms as product_cms
 from simulator import cms
@@ -53,7 +57,6 @@ def test_the_mdm_payload_says_where_and_how_to_talk(settings):
     assert mdm["ServerCapabilities"] == [
         "com.apple.mdm.per-user-connections",
         "com.apple.mdm.bootstraptoken",
-        "com.apple.mdm.token",
     ]
 
 
@@ -123,3 +126,22 @@ def test_a_device_gets_its_identity_with_what_the_profile_says(settings):
     answer.certificate.verify_directly_issued_by(authorities.issuing_authority().certificate)
     common_name = answer.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
     assert common_name.startswith(profile.slug)
+
+
+def test_rights_that_devices_refuse_cannot_be_saved_by_anybody():
+    """B19: 2 needs 1, 128 needs 64, and there are 13 bits."""
+    refused, possible = (0, 2, 128, 130, 2 | 64 | 128, 1 | 2 | 128, 8192), (1, 3, 17, 64 | 128, 4096, 8191)
+    for rights in (*refused, *possible):
+        profile = make_enrollment_profile()
+        profile.access_rights = rights
+        is_refused = rights in refused
+        with pytest.raises(ValidationError) if is_refused else nullcontext():
+            profile.full_clean()
+        with pytest.raises(IntegrityError) if is_refused else nullcontext(), transaction.atomic():
+            EnrollmentProfile.objects.filter(pk=profile.pk).update(access_rights=rights)
+
+
+def test_tokens_are_promised_only_where_somebody_says_so():
+    """B19: GetToken has nothing to give, so com.apple.mdm.token is no default."""
+    assert "com.apple.mdm.token" not in make_enrollment_profile().server_capabilities
+    assert "com.apple.mdm.token" in make_enrollment_profile(allows_get_token=True).server_capabilities
