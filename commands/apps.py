@@ -16,5 +16,6 @@ class CommandsConfig(AppConfig):
         import_module("commands.profile_results")
         import_module("commands.rerendering")
         import_module("commands.device_filters")
+        import_module("commands.profile_filters")
         import_module("commands.meanings").load_all()
         post_migrate.connect(import_module("commands.governor.defaults").ensure_limits, sender=self)

@@ -24,6 +24,8 @@ from devices.console.filters import (
     LeftFilter,
     LockFilter,
     OSMajorFilter,
+    ProfileFilter,
+    ProfileStateFilter,
     PushFilter,
 )
 from devices.console.groups_filters import GroupFilter, TagFilter
@@ -71,7 +73,7 @@ class DeviceAdmin(
     list_display_links = None
     list_filter = (
         "platform", OSMajorFilter, EnrollmentStateFilter, "is_supervised", LastSeenFilter, CommandsFilter, PushFilter,
-        LeftFilter, LockFilter, GroupFilter, TagFilter,
+        LeftFilter, LockFilter, GroupFilter, TagFilter, ProfileFilter, ProfileStateFilter,
     )  # fmt: skip
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"

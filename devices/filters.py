@@ -4,6 +4,7 @@ from django.db.models import Exists, OuterRef, Q
 from django_filters import rest_framework as filters
 from rest_framework.filters import SearchFilter
 
+from devices.list_filters import FILTERS
 from devices.models import (
     ChannelContact,
     Device,
@@ -52,6 +53,10 @@ class DeviceFilter(filters.FilterSet):
     last_seen_before = filters.IsoDateTimeFilter(method="filter_seen_before", help_text="also those never seen")
     group = filters.NumberFilter(method="filter_group", help_text="id: who is in it now")
     saved_search = filters.NumberFilter(method="filter_saved_search", help_text="id: what it finds for you now")
+    profile = filters.CharFilter(method="filter_profile", help_text="id: that should have it or had it from us")
+    profile_state = filters.CharFilter(
+        method="filter_profile_state", help_text="such as failed, of the profile asked for or of any; or 5-failed"
+    )
     is_locked = filters.BooleanFilter(method="filter_locked", help_text="Macs that wait for the PIN of their lock")
     battery_level_below = filters.NumberFilter(field_name="battery_level", lookup_expr="lt")
 
@@ -97,6 +102,19 @@ class DeviceFilter(filters.FilterSet):
         if group is None:
             raise BadRequest("there is no such group", fields={name: f"there is no group {number}"})
         return queryset.filter(Exists(Membership.objects.filter(device=OuterRef("pk"), group=group)))
+
+    def filter_profile(self, queryset, name, value):
+        return self._narrowed(queryset, name, value)
+
+    def filter_profile_state(self, queryset, name, value):
+        profile = self.data.get("profile", "")
+        return self._narrowed(queryset, name, f"{profile}-{value}" if profile and "-" not in value else value)
+
+    def _narrowed(self, queryset, name, value):
+        problem = FILTERS[name].problem(value, self.request.user)
+        if problem:
+            raise BadRequest(f"{name}: {problem}", fields={name: problem})
+        return FILTERS[name].narrow(queryset, value, self.request.user)
 
     def filter_saved_search(self, queryset, name, number):
         saved = _row(SavedSearch.objects.visible_to(self.request.user), number)

@@ -108,7 +108,8 @@ def _by_push(devices, _value, _user):
     return devices.filter(Exists(gone))
 
 
-def _pk(value: str) -> int | None:
+def pk_of(value: str) -> int | None:
+    """Read the id of a row; None for what can be none."""
     return row_id_of(value)
 
 
@@ -119,20 +120,22 @@ def _by_leaving(devices, _value, _user):
 
 def _by_group(devices, value, user):
     visible = Group.objects.visible_to(user).order_by().values("pk")
-    return devices.filter(Exists(Membership.objects.filter(device=OuterRef("pk"), group=_pk(value), group__in=visible)))
+    return devices.filter(
+        Exists(Membership.objects.filter(device=OuterRef("pk"), group=pk_of(value), group__in=visible))
+    )
 
 
 def _group_problem(value, user) -> str:
-    is_there = _pk(value) is not None and Group.objects.visible_to(user).filter(pk=_pk(value)).exists()
+    is_there = pk_of(value) is not None and Group.objects.visible_to(user).filter(pk=pk_of(value)).exists()
     return "" if is_there else f"there is no group {value}"
 
 
 def _by_tag(devices, value, _user):
-    return devices.filter(Exists(Tag.devices.through.objects.filter(device=OuterRef("pk"), tag=_pk(value))))
+    return devices.filter(Exists(Tag.devices.through.objects.filter(device=OuterRef("pk"), tag=pk_of(value))))
 
 
 def _tag_problem(value, _user) -> str:
-    is_there = _pk(value) is not None and Tag.objects.filter(pk=_pk(value)).exists()
+    is_there = pk_of(value) is not None and Tag.objects.filter(pk=pk_of(value)).exists()
     return "" if is_there else f"there is no tag {value}"
 
 
@@ -146,8 +149,8 @@ def _tag_words(values, user) -> dict[str, str]:
 
 
 def _names_of(rows, values) -> dict[str, str]:
-    names = rows.in_bulk({pk for pk in map(_pk, values) if pk is not None})
-    return {value: str(names.get(_pk(value), value)) for value in values}
+    names = rows.in_bulk({pk for pk in map(pk_of, values) if pk is not None})
+    return {value: str(names.get(pk_of(value), value)) for value in values}
 
 
 _SYSTEMS = {value: label for value, label in Device.Platform.choices if value} | {UNKNOWN: "Unknown"}

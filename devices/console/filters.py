@@ -3,11 +3,14 @@
 from django.contrib.admin import SimpleListFilter
 
 from commands.device_filters import CHOICES as COMMAND_CHOICES
-from devices.list_filters import LOCK_CHOICES, NEVER_ENROLLED, SEEN_CHOICES, narrow
+from commands.standing import Word
+from devices.list_filters import FILTERS, LOCK_CHOICES, NEVER_ENROLLED, SEEN_CHOICES, narrow
 from devices.models import Device, Enrollment
 from mdm_project.platforms import SYSTEMS
+from profiles.models import Profile
 
 MAX_OS_CHOICES = 40
+MAX_PROFILES = 200
 
 
 class NamedFilter(SimpleListFilter):
@@ -48,6 +51,28 @@ class LastSeenFilter(NamedFilter):
 
 class CommandsFilter(NamedFilter):
     title, parameter_name, offered = "commands", "commands", COMMAND_CHOICES
+
+
+class ProfileFilter(NamedFilter):
+    title, parameter_name = "profile", "profile"
+
+    def lookups(self, request, model_admin):
+        found = Profile.objects.visible_to(request.user).active().order_by("name", "id")
+        return [(str(pk), name) for pk, name in found.values_list("pk", "name")[:MAX_PROFILES]]
+
+
+class ProfileStateFilter(NamedFilter):
+    title, parameter_name = "profile state", "profile_state"
+
+    def lookups(self, request, model_admin):
+        """Offer the states, of any profile and of the one that is chosen; the address may name another."""
+        states = list(Word.choices)
+        asked = request.GET.get(self.parameter_name, "")
+        profile = request.GET.get("profile", "") or asked.rpartition("-")[0]
+        values = [(f"{profile}-{word}" if profile else word) for word, _label in states]
+        words = FILTERS[self.parameter_name].words(values, request.user)
+        own = [(value, words[value]) for value in values if profile]
+        return own + [(word, f"Any profile: {label}") for word, label in states]
 
 
 class LeftFilter(NamedFilter):

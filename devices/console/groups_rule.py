@@ -30,8 +30,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     ),
     "User": ("person_name", "person_email", "person_department", "person_site"),
     "Installed": (
-        "application", "application_name", "application_version", "profile", "profile_name", "certificate",
-        "certificate_expires_at",
+        "application", "application_name", "application_version", "profile", "profile_name", "profile_state",
+        "certificate", "certificate_expires_at",
     ),
     "Tags and groups": ("tag", "group"),
     "Custom attributes": ("attribute",),
@@ -73,7 +73,8 @@ def builder_offer(vocabulary: Vocabulary | None = None) -> dict:
 
 
 def _offer(fact, attribute: str) -> dict:
-    label = fact.label.replace("{of}", "an application") if fact.name != "attribute" else fact.label
+    thing = "that is named" if fact.name == "profile_state" else "an application"
+    label = fact.label.replace("{of}", thing) if fact.name != "attribute" else fact.label
     return {
         "fact": fact.name,
         "of": attribute,

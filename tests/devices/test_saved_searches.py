@@ -27,7 +27,7 @@ SHARING = ("devices.view_device", "devices.share_savedsearch")
 
 @pytest.fixture
 def user():
-    return factories.make_staff("devices.view_device", "devices.view_group")
+    return factories.make_staff("devices.view_device", "devices.view_group", "profiles.view_profile")
 
 
 @pytest.fixture
@@ -105,11 +105,13 @@ def test_every_filter_can_be_used_with_each_of_its_values(user, name):
     from devices.models import Device
 
     tag, group = Tag.objects.create(name="red"), create_group("Lyon", actor=SYSTEM)
+    profile = factories.make_profile()
     values = {
         "platform": ["ios", "unknown"], "os": ["ios-18"], "enrollment": ["enrolled", "none"], "push": ["gone"],
         "lock": ["locked"],
         "is_supervised": ["yes", "no", "unknown"], "seen": ["today", "hour", "day", "week", "longer"],
         "commands": ["waiting", "failed"], "group": [str(group.pk)], "tag": [str(tag.pk)],
+        "left": ["week"], "profile": [str(profile.pk)], "profile_state": ["failed", f"{profile.pk}-not_applicable"],
     }[name]  # fmt: skip
     for value in values:
         assert FILTERS[name].problem(value, user) == ""
