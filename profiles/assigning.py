@@ -17,7 +17,7 @@ from profiles.models import Assignment, Profile, ProfileVersion
 from profiles.reach import require_assignment_within, require_included_within, require_profile_within
 
 State = Assignment.RolloutState
-PLAIN = ("priority", "is_enabled", "stage_hours", "failure_threshold_percent")
+PLAIN = ("priority", "is_enabled", "stage_hours", "failure_threshold_percent", "sends_anyway")
 CHANGEABLE = (*PLAIN, "version", "include", "exclude", "stages")
 
 

@@ -17,6 +17,8 @@ from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
 from profiles import assigning, rollout
 from profiles.changes import fields_of
+from profiles.left_out import left_out_by
+from profiles.left_out_serializers import ProfileLeftOutSerializer
 from profiles.models import Assignment, ItemStatus, Plan, Profile
 from profiles.plan import apply_plan, plan
 from profiles.standing_api import with_progress
@@ -66,6 +68,9 @@ class AssignmentFields(StrictSerializer):
     )
     stage_hours = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10_000)
     failure_threshold_percent = serializers.IntegerField(required=False, min_value=0, max_value=100)
+    sends_anyway = serializers.BooleanField(
+        required=False, help_text="payload types that Apple's schema does not know go to others than Macs, too"
+    )
 
 
 class NewAssignment(AssignmentFields):
@@ -98,28 +103,21 @@ class AssignmentSerializer(serializers.ModelSerializer):
     class Meta:
         model = Assignment
         fields = [
-            "id",
-            "profile",
-            "profile_name",
-            "version",
-            "include",
-            "exclude",
-            "priority",
-            "is_enabled",
-            "stages",
-            "stage",
-            "stage_hours",
-            "stage_started_at",
-            "rollout_state",
-            "rollout_version",
-            "previous_version",
-            "failure_threshold_percent",
-            "halt_reason",
-            "progress",
+            *("id", "profile", "profile_name", "version", "include", "exclude", "priority", "is_enabled"),
+            *("stages", "stage", "stage_hours", "stage_started_at", "rollout_state", "rollout_version"),
+            *("previous_version", "failure_threshold_percent", "sends_anyway", "halt_reason", "progress"),
             "states",
-            "created_by",
-            "created_at",
+            *("created_by", "created_at"),
         ]
+
+
+class NewAssignmentAnswer(AssignmentSerializer):
+    """An assignment that was just made, with whom it leaves out."""
+
+    left_out = ProfileLeftOutSerializer(many=True)
+
+    class Meta(AssignmentSerializer.Meta):
+        fields = [*AssignmentSerializer.Meta.fields, "left_out"]
 
 
 class ReasonSerializer(StrictSerializer):
@@ -134,7 +132,7 @@ class ChangeSerializer(serializers.Serializer):
 
 class PlanSerializer(serializers.ModelSerializer):
     summary = serializers.DictField(
-        help_text="counts (gains, loses, changes), devices, by profile, and the first items with device and why"
+        help_text="counts (gains, loses, changes), devices, by profile, the first items, who is left out and why"
     )
     change = serializers.DictField(help_text="the change, with what was filled in")
 
@@ -232,14 +230,16 @@ class AssignmentList(AssignmentView, ListCreateAPIView):
     def get(self, request, *args, **kwargs):
         return self.list(request, *args, **kwargs)
 
-    @extend_schema(summary="Assign a profile", request=NewAssignment, responses={201: AssignmentSerializer})
+    @extend_schema(summary="Assign a profile", request=NewAssignment, responses={201: NewAssignmentAnswer})
     def post(self, request, *args, **kwargs):
         form = NewAssignment(data=request.data)
         form.is_valid(raise_exception=True)
         fields = dict(form.validated_data)
         profile = get_object_or_404(Profile.objects.visible_to(request.user), pk=fields.pop("profile"))
         assignment = assigning.create_assignment(profile, actor=actor_of(request), **fields_of(fields, profile))
-        return self.answer(assignment.pk, status=201)
+        made = with_progress([self.get_queryset().get(pk=assignment.pk)])[0]
+        made.left_out = left_out_by(made)
+        return Response(NewAssignmentAnswer(made).data, status=201)
 
 
 class AssignmentDetail(AssignmentView, RetrieveAPIView):

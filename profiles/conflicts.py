@@ -28,8 +28,8 @@ WITH used AS MATERIALIZED (
 ), shared AS (
     SELECT DISTINCT p.a_id, p.b_id, CASE d.platform WHEN 'ipados' THEN 'ios' ELSE d.platform END AS platform, d.id,
            coalesce(nullif(d.name, ''), d.serial_number, d.udid, 'device ' || d.id) AS name
-    FROM pair p JOIN profiles_desireditem a ON a.version_id = p.a_id
-    JOIN profiles_desireditem b ON b.channel_id = a.channel_id AND b.version_id = p.b_id
+    FROM pair p JOIN profiles_desireditem a ON a.version_id = p.a_id AND a.refusal = ''
+    JOIN profiles_desireditem b ON b.channel_id = a.channel_id AND b.version_id = p.b_id AND b.refusal = ''
     JOIN devices_channel c ON c.id = a.channel_id JOIN devices_device d ON d.id = c.device_id
     WHERE d.platform <> '' AND (%s::bigint[] IS NULL OR EXISTS (
         SELECT FROM devices_membership m WHERE m.device_id = d.id AND m.group_id = ANY(%s::bigint[])))

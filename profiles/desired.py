@@ -13,12 +13,14 @@ from django.db import connection, transaction
 
 from mdm_project.kicker import Kicker
 from mdm_project.locks import Lock, take
+from profiles import traits
 from profiles.models import Assignment
+from profiles.refusals import refusals
 from profiles.rollout import start_rollouts
 
 _reconciler = Kicker("commands.reconcile")
 
-GAINS, LOSES, CHANGES = "gains", "loses", "changes"
+KINDS = ("gains", "loses", "changes", "refused", "forgets")
 
 # Where a device stands in every rollout of an assignment: from 0 to 99, for good, and different in each assignment,
 # so that it is not always the same devices that go first.
@@ -26,14 +28,14 @@ _BUCKET = (
     "('x' || left(encode(sha256(convert_to({device} || ':' || {assignment}, 'UTF8')), 'hex'), 7))::bit(28)::int %% 100"
 )
 
-# scoped -> active -> member -> wanted -> difference.
+# scoped -> active -> member -> wanted -> judged -> difference.
 # An assignment that has no version for a device (nothing published; not in the stage and nothing before) says nothing
 # about it, so that one of lower priority may. One with stages whose first has not begun has none for anybody, even
 # where it was committed between the start of rollouts and this statement. Of equal identifiers the higher priority
-# wins, then the older assignment.
+# wins, then the older assignment. What a device cannot use (see profiles.refusals) is wanted with a refusal.
 DIFFERENCE = """
 WITH active AS MATERIALIZED (
-    SELECT a.id, a.profile_id, a.priority, p.identifier, p.scope,
+    SELECT a.id, a.profile_id, a.priority, a.sends_anyway, p.identifier, p.scope,
            CASE WHEN a.rollout_state IN ('running', 'halted') THEN a.stages[a.stage + 1] END AS percent,
            CASE a.rollout_state
                 WHEN 'none' THEN CASE WHEN cardinality(a.stages) = 0 THEN coalesce(a.version_id, newest.id) END
@@ -54,16 +56,27 @@ WITH active AS MATERIALIZED (
     WHERE %(devices)s::bigint[] IS NULL OR m.device_id = ANY(%(devices)s::bigint[])
     EXCEPT SELECT assignment_id, device_id FROM excluded
 ), candidate AS (
-    SELECT c.id AS channel_id, a.identifier, a.profile_id, a.id AS assignment_id, a.priority,
+    SELECT c.id AS channel_id, a.identifier, a.profile_id, a.id AS assignment_id, a.priority, a.sends_anyway,
            CASE WHEN a.percent IS NULL OR {bucket} < a.percent THEN a.version_id
                 ELSE a.previous_version_id END AS version_id
     FROM member m JOIN active a ON a.id = m.assignment_id
     JOIN devices_channel c ON c.device_id = m.device_id AND c.state <> 2 AND (c.user_key = '') = (a.scope = 'System')
     JOIN devices_enrollment e ON e.id = c.enrollment_id AND e.is_current AND e.state = 'enrolled'
 ), wanted AS MATERIALIZED (
-    SELECT DISTINCT ON (channel_id, identifier) channel_id, identifier, profile_id, version_id, assignment_id
+    SELECT DISTINCT ON (channel_id, identifier) channel_id, identifier, profile_id, version_id, assignment_id,
+           sends_anyway
     FROM candidate WHERE version_id IS NOT NULL
     ORDER BY channel_id, identifier, priority DESC, assignment_id
+), refused AS MATERIALIZED (
+    SELECT * FROM unnest(%(refused_versions)s::bigint[], %(refused_traits)s::text[], %(refusals)s::text[],
+                         %(refusals_anyway)s::text[]) AS r(version_id, traits, why, why_anyway)
+), trait AS MATERIALIZED (
+    SELECT c.id AS channel_id, {traits} AS traits FROM {channels}
+    WHERE EXISTS (SELECT FROM refused) AND c.id IN (SELECT channel_id FROM wanted)
+), judged AS MATERIALIZED (
+    SELECT w.*, coalesce(CASE WHEN w.sends_anyway THEN r.why_anyway ELSE r.why END, '') AS refusal
+    FROM wanted w LEFT JOIN trait t USING (channel_id)
+    LEFT JOIN refused r ON r.version_id = w.version_id AND r.traits = t.traits
 ), written AS MATERIALIZED (
     SELECT d.* FROM profiles_desireditem d JOIN devices_channel c ON c.id = d.channel_id
     WHERE (%(profiles)s::bigint[] IS NULL OR d.profile_id = ANY(%(profiles)s::bigint[]))
@@ -72,24 +85,28 @@ WITH active AS MATERIALIZED (
     SELECT d.id AS item_id, channel_id, identifier, coalesce(w.profile_id, d.profile_id) AS profile_id,
            d.version_id AS old_version_id, w.version_id AS new_version_id,
            d.assignment_id AS old_assignment_id, w.assignment_id AS new_assignment_id,
-           CASE WHEN d.id IS NULL THEN 'gains' WHEN w.version_id IS NULL THEN 'loses'
+           coalesce(w.refusal, '') AS refusal,
+           CASE WHEN w.refusal <> '' THEN 'refused'
+                WHEN w.version_id IS NULL THEN CASE d.refusal WHEN '' THEN 'loses' ELSE 'forgets' END
+                WHEN d.id IS NULL OR d.refusal <> '' THEN 'gains'
                 WHEN w.version_id <> d.version_id THEN 'changes' ELSE 'keeps' END AS kind
-    FROM wanted w FULL JOIN written d USING (channel_id, identifier)
-    WHERE (w.version_id, w.assignment_id) IS DISTINCT FROM (d.version_id, d.assignment_id)
-)""".format(bucket=_BUCKET.format(device="m.device_id", assignment="a.id"))
+    FROM judged w FULL JOIN written d USING (channel_id, identifier)
+    WHERE (w.version_id, w.assignment_id, w.refusal) IS DISTINCT FROM (d.version_id, d.assignment_id, d.refusal)
+)""".format(bucket=_BUCKET.format(device="m.device_id", assignment="a.id"), traits=traits.KEY, channels=traits.FROM)
 
 _WRITE = (
     DIFFERENCE
     + """, gone AS (
-    DELETE FROM profiles_desireditem d USING difference f WHERE d.id = f.item_id AND f.kind = 'loses'
+    DELETE FROM profiles_desireditem d USING difference f WHERE d.id = f.item_id AND f.new_version_id IS NULL
 ), changed AS (
     UPDATE profiles_desireditem d
-    SET version_id = f.new_version_id, assignment_id = f.new_assignment_id, profile_id = f.profile_id
-    FROM difference f WHERE d.id = f.item_id AND f.kind IN ('changes', 'keeps')
+    SET version_id = f.new_version_id, assignment_id = f.new_assignment_id, profile_id = f.profile_id,
+        refusal = f.refusal
+    FROM difference f WHERE d.id = f.item_id AND f.new_version_id IS NOT NULL
 ), gained AS (
-    INSERT INTO profiles_desireditem (channel_id, identifier, profile_id, version_id, assignment_id)
-    SELECT channel_id, identifier, profile_id, new_version_id, new_assignment_id
-    FROM difference WHERE kind = 'gains' ORDER BY channel_id, identifier
+    INSERT INTO profiles_desireditem (channel_id, identifier, profile_id, version_id, assignment_id, refusal)
+    SELECT channel_id, identifier, profile_id, new_version_id, new_assignment_id, refusal
+    FROM difference WHERE item_id IS NULL ORDER BY channel_id, identifier
 )
 SELECT kind, profile_id, count(*) FROM difference WHERE kind <> 'keeps' GROUP BY kind, profile_id ORDER BY 1, 2"""
 )
@@ -97,15 +114,20 @@ SELECT kind, profile_id, count(*) FROM difference WHERE kind <> 'keeps' GROUP BY
 
 @dataclass(frozen=True)
 class Changed:
-    """How many items were gained, lost and changed, and of which profiles."""
+    """How many items were gained, lost, changed and found to be not for their device, and of which profiles.
+
+    ``forgets`` counts those that were not for their device and are no longer meant for it.
+    """
 
     gains: int = 0
     loses: int = 0
     changes: int = 0
+    refused: int = 0
+    forgets: int = 0
     profile_ids: frozenset[int] = field(default_factory=frozenset)
 
     def __bool__(self) -> bool:
-        return bool(self.gains or self.loses or self.changes)
+        return bool(self.gains or self.loses or self.changes or self.refused or self.forgets)
 
 
 def recompute_desired(
@@ -123,7 +145,7 @@ def recompute_desired(
         lock_desired()
         start_rollouts(scope["profiles"])
         with connection.cursor() as cursor:
-            cursor.execute(_WRITE, scope)
+            cursor.execute(_WRITE, scope | refusals(scope["profiles"], scope["devices"]))
             rows = cursor.fetchall()
         changed = _summed(rows)
         if changed:
@@ -132,7 +154,10 @@ def recompute_desired(
 
 
 def scope_of(profile_ids=None, group_ids=None, device_ids=None) -> dict:
-    """Return the parameters of DIFFERENCE; None in them stands for no limit."""
+    """Return the parameters of DIFFERENCE that say what it is about; None in them stands for no limit.
+
+    The others are those of profiles.refusals, which depend on the rollouts that were started.
+    """
     if group_ids is not None:
         profile_ids = set(profile_ids or ()) | profiles_assigned_by(group_ids)
     return {
@@ -162,7 +187,7 @@ def kick_reconciler() -> None:
 
 
 def _summed(rows: list[tuple]) -> Changed:
-    counts = dict.fromkeys((GAINS, LOSES, CHANGES), 0)
+    counts = dict.fromkeys(KINDS, 0)
     for kind, _profile_id, number in rows:
         counts[kind] += number
     return Changed(**counts, profile_ids=frozenset(profile_id for _kind, profile_id, _number in rows))

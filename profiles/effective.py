@@ -6,15 +6,18 @@ profiles.merging's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.models import Channel, Device, InstalledProfile
 from mdm_project import plist
 from profiles import variables
+from profiles.applicability import WAITS, Facts, judge, used_content
 from profiles.catalogue.availability import system_of
 from profiles.masking import mask
 from profiles.merging import Contribution, Setting, contributions_of, merge
 from profiles.models import DesiredItem, ItemStatus, Profile, ProfileVersion
+from profiles.refusals import shape_of_version
+from profiles.traits import facts_of_channels
 
 State = ItemStatus.State
 
@@ -23,7 +26,9 @@ State = ItemStatus.State
 class Carrier:
     """A profile on a channel. ``version`` and ``profile`` are None for what is not ours, or of which nothing is left.
 
-    ``state`` is verified, acknowledged, pending (not there yet), removing, or unknown to us.
+    ``state`` is verified, acknowledged, pending (not there yet), removing, unknown to us, or not_applicable: nothing
+    of it holds, because of ``refusal``. ``ignored`` says which payloads the device skips, ``unchecked`` which types
+    Apple's schema does not know.
     """
 
     channel: Channel
@@ -32,6 +37,9 @@ class Carrier:
     state: str
     profile: Profile | None = None
     version: ProfileVersion | None = None
+    refusal: str = ""
+    ignored: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -52,34 +60,51 @@ class ChannelConfiguration:
 
 
 def effective_configuration(device: Device, *, show_secrets: bool = False) -> list[ChannelConfiguration]:
-    """Return what holds on each channel of the device, its own first; at most seven statements."""
+    """Return what holds on each channel of the device, its own first; at most eight statements."""
     joined = device.channels.reachable().select_related("device").order_by("user_key", "id")
     channels = list(joined)
-    carriers = _carriers(channels)
+    facts = facts_of_channels([channel.pk for channel in channels])
+    carriers = [_judged(each, facts[each.channel.pk]) for each in _carriers(channels)]
     names = {name for each in carriers if each.version for name in each.version.variables}
     values = variables.values_for(channels, sorted(names), for_people=True) if names else {}
     return [
-        _configuration(channel, [each for each in carriers if each.channel is channel], values, show_secrets)
+        _configuration(
+            channel, [each for each in carriers if each.channel is channel], facts[channel.pk], values, show_secrets
+        )
         for channel in channels
     ]
 
 
 def _configuration(
-    channel: Channel, carriers: Sequence[Carrier], values: dict[int, dict[str, str]], show_secrets: bool
+    channel: Channel,
+    carriers: Sequence[Carrier],
+    facts: Facts,
+    values: dict[int, dict[str, str]],
+    show_secrets: bool,
 ) -> ChannelConfiguration:
     contributions = [
         contribution
         for carrier in carriers
-        if carrier.version is not None
-        for contribution in _contributions(carrier, values.get(channel.pk, {}), show_secrets)
+        if carrier.version is not None and not carrier.refusal
+        for contribution in _contributions(carrier, facts, values.get(channel.pk, {}), show_secrets)
     ]
     platform = channel.device.platform
     settings = merge(contributions, system_of(platform) if platform else "")
     return ChannelConfiguration(channel, tuple(carriers), tuple(settings))
 
 
-def _contributions(carrier: Carrier, values: dict[str, str], show_secrets: bool) -> list[Contribution]:
-    content = carrier.version.content
+def _judged(carrier: Carrier, facts: Facts) -> Carrier:
+    """Say what the device makes of a carrier: nothing at all (the row says so, or what was sent before), or a part."""
+    if carrier.version is None or carrier.refusal:
+        return carrier
+    found = judge(shape_of_version(carrier.version), facts)
+    refusal = "" if found.anyway.startswith(WAITS) else found.anyway
+    state = "not_applicable" if refusal else carrier.state
+    return replace(carrier, state=state, refusal=refusal, ignored=found.ignored, unchecked=found.unchecked)
+
+
+def _contributions(carrier: Carrier, facts: Facts, values: dict[str, str], show_secrets: bool) -> list[Contribution]:
+    content = used_content(carrier.version.content, facts)
     shown = content if show_secrets else mask(content)
     filled = [plist.from_json(each) for each in (content, shown)]
     if carrier.version.variables:
@@ -106,7 +131,8 @@ def _carriers(channels: Sequence[Channel]) -> list[Carrier]:
 
 def _wanted(item: DesiredItem, channels: dict[int, Channel]) -> Carrier:
     channel = channels[item.channel_id]
-    return Carrier(channel, item.identifier, item.profile.name, "pending", item.profile, item.version)
+    state = "not_applicable" if item.refusal and not item.is_waiting else "pending"
+    return Carrier(channel, item.identifier, item.profile.name, state, item.profile, item.version, item.refusal)
 
 
 _HAD = {State.VERIFIED: "verified", State.ACKNOWLEDGED: "acknowledged", State.REMOVING: "removing"}

@@ -94,7 +94,14 @@ class CarrierSerializer(serializers.Serializer):
     name = serializers.CharField()
     profile = serializers.IntegerField(allow_null=True, help_text="null: not ours, known by name only")
     version = serializers.IntegerField(allow_null=True)
-    state = serializers.CharField(help_text="verified, acknowledged, pending, removing or unknown")
+    state = serializers.CharField(help_text="verified, acknowledged, pending, removing, unknown or not_applicable")
+    refusal = serializers.CharField(
+        help_text="why the device cannot use it, so that nothing of it holds; empty: it can"
+    )
+    ignored = serializers.ListField(child=serializers.CharField(), help_text="payloads that the device skips, and why")
+    unchecked = serializers.ListField(
+        child=serializers.CharField(), help_text="payload types that Apple's schema does not know"
+    )
 
     def to_representation(self, carrier: Carrier) -> dict:
         return {
@@ -104,6 +111,9 @@ class CarrierSerializer(serializers.Serializer):
             "profile": carrier.profile.pk if carrier.profile else None,
             "version": carrier.version.number if carrier.version else None,
             "state": carrier.state,
+            "refusal": carrier.refusal,
+            "ignored": list(carrier.ignored),
+            "unchecked": list(carrier.unchecked),
         }
 
 

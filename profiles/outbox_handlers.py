@@ -32,6 +32,12 @@ def recompute_groups(payloads: list[dict]) -> None:
     recompute_desired(group_ids=group_ids, device_ids=device_ids)
 
 
+@handles("facts_changed")
+def recompute_devices(payloads: list[dict]) -> None:
+    """Recompute what devices should have that became something else: another system, supervised, approved."""
+    recompute_desired(device_ids={device_id for payload in payloads for device_id in payload["device_ids"]})
+
+
 @handles("enrolled")
 def begin_anew(payloads: list[dict]) -> None:
     """A membership began: what an earlier one had is gone from the device, and everything is wanted again."""

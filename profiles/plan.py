@@ -27,9 +27,10 @@ from django.utils import timezone
 
 from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict, NotFound
-from profiles import changes
+from profiles import changes, left_out
 from profiles.desired import DIFFERENCE, Changed, lock_desired, recompute_desired, scope_of
 from profiles.models import Plan
+from profiles.refusals import refusals
 from profiles.rollout import start_rollouts
 
 SHOWN_ITEMS = 100
@@ -46,7 +47,7 @@ _EFFECT = (
            c.user_key <> '' AS is_user_channel, coalesce(n.new_assignment_id, n.old_assignment_id) AS by_assignment_id
     FROM named n JOIN devices_channel c ON c.id = n.channel_id JOIN devices_device d ON d.id = c.device_id
     JOIN profiles_profile p ON p.id = n.profile_id
-    WHERE n.kind <> 'keeps'
+    WHERE n.kind IN ('gains', 'loses', 'changes')
     ORDER BY n.kind, d.name, d.id, n.channel_id, n.identifier LIMIT %(shown)s
 ), explained AS (
     SELECT s.*, a.is_enabled, a.rollout_state, a.stages[a.stage + 1] AS percent, p.is_archived,
@@ -62,20 +63,25 @@ _EFFECT = (
     LEFT JOIN profiles_assignment a ON a.id = s.by_assignment_id
 ), counted AS (
     SELECT n.kind, n.profile_id, p.name, n.old_number, n.new_number, count(*) AS number
-    FROM named n JOIN profiles_profile p ON p.id = n.profile_id WHERE n.kind <> 'keeps'
+    FROM named n JOIN profiles_profile p ON p.id = n.profile_id
+    WHERE n.kind IN ('gains', 'loses', 'changes')
     GROUP BY n.kind, n.profile_id, p.name, n.old_number, n.new_number
-), digested AS (
+), """
+    + left_out.LEFT_OUT.format(rows="named")
+    + """, digested AS (
     SELECT sha256(convert_to(coalesce(string_agg(
-        concat_ws(':', channel_id, profile_id, kind, old_number, new_number, new_assignment_id), ' '
+        concat_ws(':', channel_id, profile_id, kind, old_number, new_number, new_assignment_id, refusal), ' '
         ORDER BY channel_id, identifier), ''), 'UTF8')) AS digest
     FROM named
 )
 SELECT (SELECT digest FROM digested),
        (SELECT count(DISTINCT c.device_id) FROM named n JOIN devices_channel c ON c.id = n.channel_id
-        WHERE n.kind <> 'keeps'),
+        WHERE n.kind IN ('gains', 'loses', 'changes')),
        (SELECT jsonb_agg(to_jsonb(counted) ORDER BY kind, profile_id, old_number, new_number) FROM counted),
        (SELECT jsonb_agg(to_jsonb(explained) ORDER BY kind, device_name, device_id, channel_id, identifier)
-        FROM explained)"""
+        FROM explained),
+"""
+    + left_out.SELECT
 )
 
 
@@ -136,12 +142,14 @@ def _carry_out(change: dict, actor: Actor) -> set[int]:
 def _effect(profile_ids: set[int]) -> Effect:
     start_rollouts(profile_ids)
     with connection.cursor() as cursor:
-        cursor.execute(_EFFECT, scope_of(profile_ids) | {"shown": SHOWN_ITEMS})
-        digest, device_count, counted, explained = cursor.fetchone()
-    return Effect(bytes(digest), _summary(device_count, json.loads(counted or "[]"), json.loads(explained or "[]")))
+        scope = scope_of(profile_ids)
+        found = refusals(scope["profiles"], scope["devices"])
+        cursor.execute(_EFFECT, scope | found | {"shown": SHOWN_ITEMS, "left_out": left_out.SHOWN})
+        digest, device_count, *parts = cursor.fetchone()
+    return Effect(bytes(digest), _summary(device_count, *(json.loads(part or "[]") for part in parts)))
 
 
-def _summary(device_count: int, counted: list[dict], explained: list[dict]) -> dict:
+def _summary(device_count: int, counted: list[dict], explained: list[dict], rows_left_out: list[dict]) -> dict:
     counts = {"gains": 0, "loses": 0, "changes": 0}
     for row in counted:
         counts[row["kind"]] += row["number"]
@@ -158,6 +166,7 @@ def _summary(device_count: int, counted: list[dict], explained: list[dict]) -> d
         "profiles": profiles,
         "items": [_item(row) for row in explained],
         "is_complete": sum(counts.values()) == len(explained),
+        "left_out": [left_out.told(row) for row in rows_left_out],
     }
 
 

@@ -53,6 +53,13 @@ class AssignmentForm(forms.Form):
         help_text="Where two assignments bring the same profile, the higher number decides.",
         widget=UnfoldAdminIntegerFieldWidget(),
     )
+    sends_anyway = forms.BooleanField(
+        required=False,
+        label="Send anyway",
+        help_text="Payload types that Apple's schema does not know go to iPhones, iPads and Apple TVs, too. "
+        "Macs get them in any case.",
+        widget=Switch(),
+    )
     is_enabled = forms.BooleanField(
         required=False,
         initial=True,
@@ -138,7 +145,7 @@ def _unseen(assignment: Assignment | None, groups) -> dict[str, list[int]]:
 def _initial(assignment: Assignment | None) -> dict:
     if assignment is None:
         return {}
-    plain = ("stage_hours", "failure_threshold_percent", "priority", "is_enabled")
+    plain = ("stage_hours", "failure_threshold_percent", "priority", "sends_anyway", "is_enabled")
     return {name: getattr(assignment, name) for name in plain} | {
         "include": sorted(group.pk for group in assignment.include.all()),
         "exclude": sorted(group.pk for group in assignment.exclude.all()),

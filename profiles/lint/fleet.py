@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from profiles import catalogue
+from profiles.applicability import skips
 from profiles.catalogue.availability import Availability, Target, evaluate
 from profiles.catalogue.keys import Role, child_of
 from profiles.catalogue.support import Support, version_of
@@ -16,8 +17,6 @@ from profiles.lint.document import Document, Payload, Place, gaps, places
 from profiles.lint.findings import Affected, Level, Report
 from profiles.lint.scope import Cohort, Scope
 
-# Without effect: the device takes the profile and skips what it does not know. The others make it refuse the profile.
-_SKIPPED = frozenset({"platform", "too_old", "removed"})
 _LISTED = 3
 # Said by the rules of removal, with better words.
 _LEFT_OUT = frozenset({"PayloadRemovalDisallowed", "PayloadScope"})
@@ -89,7 +88,9 @@ def _check_subject(subject: _Subject, cohorts: Sequence[Cohort], scope: Scope, r
     for (code, message), some in sorted(blocked.items()):
         affected = scope.affected(some)
         words = _words(code, message, subject.name, some, affected, is_payload=subject.is_payload)
-        report.add(_level(code, affected, subject), code, subject.path, words, devices=affected, **dict(subject.about))
+        is_skipped = all(skips(code, cohort.target) for cohort in some)
+        level = _level(affected, subject, is_skipped=is_skipped)
+        report.add(level, code, subject.path, words, devices=affected, **dict(subject.about))
     for (code, message), some in sorted(ignored.items()):
         affected = scope.affected(some)
         words = f"{subject.name} {message}: {affected.verb('are', 'is')} concerned."
@@ -104,10 +105,10 @@ def _is_newly_old(found: Availability, above: Availability) -> bool:
     return found.is_available and found.is_deprecated and not above.is_deprecated
 
 
-def _level(code: str, affected: Affected, subject: _Subject) -> Level:
+def _level(affected: Affected, subject: _Subject, *, is_skipped: bool) -> Level:
     if not subject.is_payload:
         return Level.WARNING
-    if code in _SKIPPED and affected.count < affected.of:
+    if is_skipped and affected.count < affected.of:
         return Level.WARNING
     return Level.ERROR
 

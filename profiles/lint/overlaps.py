@@ -23,7 +23,7 @@ WITH had AS (
     FROM profiles_desireditem i JOIN profiles_profileversion v ON v.id = i.version_id
     JOIN devices_channel c ON c.id = i.channel_id JOIN devices_device d ON d.id = c.device_id
     WHERE i.channel_id = ANY(%s) AND i.profile_id IS DISTINCT FROM %s AND v.payload_types && %s::text[]
-      AND d.platform <> ''
+      AND d.platform <> '' AND i.refusal = ''
 )
 SELECT version_id, platform, count(*), (array_agg(id ORDER BY id))[1:3], (array_agg(name ORDER BY id))[1:3]
 FROM had GROUP BY 1, 2 ORDER BY 1, 2"""

@@ -12,10 +12,13 @@ from django.db import connection
 from devices.access import is_limited, within
 from devices.models import Channel
 from devices.querysets import ChannelQuerySet
+from profiles import traits
+from profiles.applicability import target_of
 from profiles.catalogue import Target
-from profiles.desired import DIFFERENCE
+from profiles.desired import DIFFERENCE, scope_of
 from profiles.lint.findings import Affected
 from profiles.models import Profile
+from profiles.refusals import NONE
 
 SHOWN = 3
 
@@ -23,22 +26,14 @@ SHOWN = 3
 _REACHED = DIFFERENCE + " SELECT DISTINCT channel_id FROM candidate ORDER BY channel_id"
 
 # A device whose system has not been told yet counts, and is in a cohort of its own (platform '').
-_COHORTS = """
+_COHORTS = f"""
 WITH facts AS (
-    SELECT DISTINCT d.id, d.platform, d.os_version, d.is_supervised, c.user_key <> '' AS is_user,
-           d.is_user_approved_enrollment AS is_approved,
-           CASE WHEN e.kind = 'user' OR d.is_user_enrollment THEN 'user' WHEN d.is_ade_enrolled THEN 'ade'
-                ELSE e.kind END AS kind,
-           (SELECT a.content ->> 'IsMultiUser' FROM devices_answer a WHERE a.device_id = d.id
-              AND a.request_type = 'DeviceInformation' AND a.user_key = '' AND d.platform = 'ipados') AS is_shared,
+    SELECT DISTINCT d.id, {traits.KEY} AS traits,
            coalesce(nullif(d.name, ''), d.serial_number, d.udid, 'device ' || d.id) AS name
-    FROM devices_channel c JOIN devices_device d ON d.id = c.device_id
-    JOIN devices_enrollment e ON e.id = c.enrollment_id
-    WHERE c.id = ANY(%s)
+    FROM {traits.FROM} WHERE c.id = ANY(%s)
 )
-SELECT platform, os_version, is_supervised, kind, is_user, is_approved, is_shared, count(*),
-       (array_agg(id ORDER BY id))[1:3], (array_agg(name ORDER BY id))[1:3]
-FROM facts GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"""
+SELECT traits, count(*), (array_agg(id ORDER BY id))[1:3], (array_agg(name ORDER BY id))[1:3]
+FROM facts GROUP BY 1 ORDER BY 1"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +66,7 @@ class Scope:
 def scope_of_profile(profile: Profile, user=None) -> Scope:
     """Return the devices that the profile's enabled assignments mean, for a user those of their limit."""
     with connection.cursor() as cursor:
-        cursor.execute(_REACHED, {"profiles": [profile.pk], "devices": None})
+        cursor.execute(_REACHED, scope_of([profile.pk]) | NONE)
         channel_ids = [channel_id for (channel_id,) in cursor]
     if is_limited(user):
         return scope_of_channels(Channel.objects.filter(within(user, "device"), pk__in=channel_ids), profile)
@@ -98,16 +93,6 @@ def _scope(channel_ids: list[int], profile: Profile | None) -> Scope:
     return Scope(channel_ids, tuple(cohorts), profile.pk if profile else None)
 
 
-def _cohort(platform, version, supervised, kind, is_user, is_approved, is_shared, count, ids, names) -> Cohort:
-    target = None
-    if platform:
-        target = Target(
-            platform,
-            version,
-            supervised=supervised,
-            enrollment_kind=kind,
-            channel="user" if is_user else "device",
-            shared_ipad=None if is_shared is None else is_shared == "true",
-            user_approved=is_approved if platform == "macos" else None,
-        )
-    return Cohort(target, count, tuple(zip(ids, names, strict=True)))
+def _cohort(key: str, count: int, ids: list[int], names: list[str]) -> Cohort:
+    facts = traits.facts_of(key)
+    return Cohort(target_of(facts) if facts.platform else None, count, tuple(zip(ids, names, strict=True)))

@@ -48,6 +48,12 @@ class Assignment(models.Model):
     rollout_state = models.CharField(max_length=12, choices=RolloutState.choices, default=RolloutState.NONE)
     failure_threshold_percent = models.PositiveSmallIntegerField(default=5)
     halt_reason = models.TextField(blank=True)
+    sends_anyway = models.BooleanField(
+        default=False,
+        db_default=False,
+        verbose_name="send anyway",
+        help_text="payload types that Apple's schema does not know go to devices other than Macs, too",
+    )
     created_by = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

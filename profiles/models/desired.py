@@ -7,11 +7,15 @@ from devices.models import Channel
 from profiles.models.assignment import Assignment
 from profiles.models.profile import Profile, ProfileVersion
 
+# How a refusal begins that ends by itself, once the device has told.
+WAITS = "waits for the device to say "
+
 
 class DesiredItem(models.Model):
     """A version of a profile that a channel should have, and by which assignment.
 
-    One with a ``refusal`` is not for this device: it is never sent and counts nowhere as pending or failed.
+    One with a ``refusal`` is not for this device, or waits until that is known: it is not sent, and it counts nowhere
+    as failed.
     """
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="desired_items")
@@ -29,6 +33,11 @@ class DesiredItem(models.Model):
 
     def __str__(self):
         return f"{self.identifier} for {self.channel_id}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nobody knows yet whether the device can use it."""
+        return self.refusal.startswith(WAITS)
 
 
 class ItemStatus(models.Model):

@@ -41,7 +41,8 @@ def removable_profiles(device: Device) -> tuple[DeviceFacts, list[Removable]]:
     order = ("channel__user_key", "display_name", "id")
     rows = list(device.installed_profiles.select_related("channel").order_by(*order))
     sent = _sent(device)
-    wanted = set(DesiredItem.objects.filter(channel__device=device).order_by("id").values_list("channel", "identifier"))
+    wanted = DesiredItem.objects.filter(channel__device=device, refusal="")
+    wanted = set(wanted.order_by("id").values_list("channel", "identifier"))
     answers = _answers(device)
     sources = _sources(answers)
     types = [_types(row, sent.get((row.channel_id, row.identifier))) for row in rows]

@@ -55,7 +55,7 @@ def test_a_published_profile_is_assigned_through_its_plan_and_watched_until_it_i
     # The page is not opened again: it follows by itself.
     expect(shown.locator("li", has_text="Welcome").locator(".e-status").first).to_contain_text("Verified")
     page.click("summary:has-text('What holds, key by key')")
-    expect(page.locator(".e-effective")).to_contain_text("LoginwindowText")
+    expect(page.locator(".e-effective")).to_contain_text("Name")
     page.goto(f"{stage.server_url}/console/profiles/profile/{profile.pk}/assignments/")
     expect(page.locator("[id^=progress-]")).to_contain_text("1 of 1 verified")
 

@@ -122,7 +122,7 @@ def test_a_profile_with_variables_has_a_body_for_each_device(group):
     recompute_desired()
     assert reconcile() == 2
     texts = {
-        queued.channel_id: plist.loads(command_of(queued)["Payload"])["PayloadContent"][0]["LoginwindowText"]
+        queued.channel_id: plist.loads(command_of(queued)["Payload"])["PayloadContent"][0]["Name"]
         for queued in waiting()
     }
     assert texts == {each.pk: f"of {each.device.serial_number}" for each in channels}

@@ -217,14 +217,14 @@ def test_whoever_may_see_no_devices_archives_nothing_that_is_assigned(client, pr
 
 
 def test_a_plan_warns_of_what_lint_has_against_the_devices_it_reaches(console, profile):
-    phone = make_channel()
+    phone = make_channel(factories.make_device("tvos"))
     where = plan_of(console.post(address("assign", profile.pk), FORM | {"include": [make_group(phone).pk]}))
     shown = words(text_of(console.get(where)))
     assert "Lint of what is sent" in shown and "1 of 1 device" in shown
 
 
 def test_a_plan_to_take_a_profile_back_warns_of_what_lint_has_against_the_devices_that_get_it_again(console, profile):
-    phone, other = make_channel(), make_channel()
+    phone, other = make_channel(factories.make_device("tvos")), make_channel()
     assign(profile, make_group(phone, other), exclude=[make_group(other)])
     assign(profile, make_group(make_channel()), is_enabled=False)
     withdraw_profile(profile, actor=SYSTEM)
@@ -288,7 +288,8 @@ def test_conflicts_name_both_profiles_and_the_devices(console):
     (one,) = [factories.make_channel(device=factories.make_device("macos", name="Studio"))]
     group = make_group(one)
     for name, text in (("First", "one"), ("Second", "two")):
-        assign(make_profile(text, name=name), group)
+        payloads = [{"PayloadType": "com.apple.loginwindow", "LoginwindowText": text}]
+        assign(make_profile(name=name, payloads=payloads), group)
     recompute_desired()
     page = words(text_of(console.get(address("conflicts"))))
     assert "LoginwindowText" in page and "First v1" in page and "Second v1" in page and "Studio" in page
@@ -361,7 +362,7 @@ def test_effective_values_are_shown_with_where_they_come_from(console, profile):
     address_of_page = reverse("admin:devices_device_effective", args=[channel.device_id])
     for response in (console.get(address_of_page), console.get(address_of_page, headers={"HX-Request": "true"})):
         page = words(text_of(response))
-        assert "LoginwindowText" in page and "one" in page and "Welcome" in page and "(not there yet)" in page
+        assert "Name" in page and "one" in page and "Welcome" in page and "(not there yet)" in page
 
 
 def test_the_configuration_takes_as_many_statements_whatever_is_meant(console, profile):
@@ -485,4 +486,4 @@ def test_a_draft_that_was_edited_after_its_plan_is_not_published(console, profil
     edit(profile, "three")
     assert "the draft was edited in the meantime" in words(text_of(console.post(where)))
     console.post(plan_of(console.post(where, {"again": "1"})))
-    assert profile.versions.order_by("-number").first().content["PayloadContent"][0]["LoginwindowText"] == "three"
+    assert profile.versions.order_by("-number").first().content["PayloadContent"][0]["Name"] == "three"

@@ -14,14 +14,19 @@ from tests.factories import make_channel
 _numbers = itertools.count(1)
 
 
+KEY = "Name"
+
+
 def payload(text: str = "one") -> dict:
-    return {"PayloadType": "com.apple.loginwindow", "LoginwindowText": text}
+    """Return a payload that iPhones, iPads and Macs can use, on every channel."""
+    return {"PayloadType": "com.apple.font", KEY: text}
 
 
 def make_profile(text: str = "one", **fields) -> Profile:
     """Make a profile with one published version."""
     name = fields.pop("name", f"Profile {next(_numbers)}")
-    profile = create_profile(name, actor=SYSTEM, payloads=[payload(text)], **fields)
+    payloads = fields.pop("payloads", None) or [payload(text)]
+    profile = create_profile(name, actor=SYSTEM, payloads=payloads, **fields)
     publish(profile, actor=SYSTEM)
     return profile
 
@@ -30,7 +35,7 @@ def edit(profile: Profile, text: str) -> Profile:
     """Change the draft without publishing it."""
     profile.refresh_from_db()
     draft = profile.draft
-    draft["PayloadContent"][0]["LoginwindowText"] = text
+    draft["PayloadContent"][0][KEY] = text
     return save_draft(profile, draft, profile.draft_revision, SYSTEM)
 
 

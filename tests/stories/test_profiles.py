@@ -68,7 +68,7 @@ def row_of(device) -> Device:
 def text_on(device, profile, channel: str = DEVICE) -> str | None:
     """What the device itself has of a profile."""
     data = device.state.channels[channel].profiles.get(profile.identifier)
-    return data and plists.read_dictionary(data)["PayloadContent"][0]["LoginwindowText"]
+    return data and plists.read_dictionary(data)["PayloadContent"][0]["Name"]
 
 
 def commands_of(device) -> list[str]:
@@ -301,7 +301,7 @@ def change_scope(profile, written: str, text: str):
     profile = Profile.objects.get(pk=profile.pk)
     draft = profile.draft
     draft["PayloadScope"] = written
-    draft["PayloadContent"][0]["LoginwindowText"] = text
+    draft["PayloadContent"][0]["Name"] = text
     profile.draft = draft
     profile.save(update_fields=["draft_encrypted"])
     publish(profile, actor=SYSTEM)
