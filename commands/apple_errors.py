@@ -98,6 +98,7 @@ _PAYLOADS = {
 
 _INSTALLATION = {
     "4000": ("The device cannot read the profile.", _PROFILE),
+    "4001": ("The profile could not be installed.", "Compare what its payloads need with the device."),
     "4002": ("Another profile on the device has the same UUID.", "Publish the profile again."),
     "4004": ("Somebody at the device cancelled the installation.", _PERSON),
     "4005": ("The passcode of the device is not as the profile demands.", _PASSCODE),

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 
 from commands.meanings import Candidate, meaning_of
+from commands.models import QueuedCommand
 from commands.rights import missing_right
 from devices.isolation import judge_isolated
 from devices.left_out import cause_of
@@ -53,16 +54,20 @@ def candidates_of(channels) -> list[Candidate]:
     plain = [name for name, path in _COLUMNS.items() if name == path]
     rows = list(channels.order_by("id").values("id", *plain, **columns))
     device_ids = {row["device_id"] for row in rows}
-    secrets, information = _secret_kinds(device_ids), _information(device_ids)
-    return [_candidate(row, secrets, information) for row in rows]
+    secrets, awaited = _secret_kinds(device_ids)
+    information = _information(device_ids)
+    return [_candidate(row, secrets, awaited, information) for row in rows]
 
 
-def _secret_kinds(device_ids: set[int]) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {}
-    rows = EscrowedSecret.objects.filter(device__in=device_ids, is_current=True).order_by()
-    for device_id, kind in rows.values_list("device_id", "kind"):
-        found.setdefault(device_id, set()).add(kind)
-    return found
+def _secret_kinds(device_ids: set[int]) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
+    """Return the kinds of which a device has a current value, and those of which a new one is on its way."""
+    waiting = QueuedCommand.objects.waiting().filter(command__uuid=OuterRef("command_uuid"))
+    is_on_its_way = Q(is_pending=True) & Exists(waiting.filter(channel__device=OuterRef("device")))
+    found, awaited = {}, {}
+    rows = EscrowedSecret.objects.filter(Q(is_current=True) | is_on_its_way, device__in=device_ids).order_by()
+    for device_id, kind, is_current in rows.values_list("device_id", "kind", "is_current"):
+        (found if is_current else awaited).setdefault(device_id, set()).add(kind)
+    return found, awaited
 
 
 def _information(device_ids: set[int]) -> dict[int, dict]:
@@ -70,7 +75,9 @@ def _information(device_ids: set[int]) -> dict[int, dict]:
     return dict(rows.values_list("device_id", "content"))
 
 
-def _candidate(row: dict, secrets: dict[int, set[str]], information: dict[int, dict]) -> Candidate:
+def _candidate(
+    row: dict, secrets: dict[int, set[str]], awaited: dict[int, set[str]], information: dict[int, dict]
+) -> Candidate:
     told = information.get(row["device_id"]) or {}
     told = known_information(told.get("QueryResponses", told) if isinstance(told, dict) else {})
     is_user = bool(row["user_key"])
@@ -86,6 +93,7 @@ def _candidate(row: dict, secrets: dict[int, set[str]], information: dict[int, d
         "", platform=platform, is_awaiting_configuration=row["d_is_awaiting_configuration"],
         is_lost_mode_enabled=row["d_is_lost_mode_enabled"], information=told,
         secret_kinds=frozenset(secrets.get(row["device_id"], ())),
+        awaited_kinds=frozenset(awaited.get(row["device_id"], ())),
     )  # fmt: skip
 
 

@@ -7,7 +7,10 @@ from django.db.models import Count, Q, Window
 from django.db.models.functions import RowNumber
 
 # What differs from device to device in the words of one error.
-_VARYING = re.compile(r"\b(?:[0-9A-F]{8}-[0-9A-F-]{27}|[0-9a-f]{16,}|\d{5,})\b", re.IGNORECASE)
+_VARYING = r"\b(?:[0-9A-F]{8}-[0-9A-F-]{27}|[0-9a-f]{16,}|\d{5,})\b"
+# Apple's codes, as commands.error_words writes them, are the same for all: MCMDMErrorDomain/12021.
+_CODE = r"\b[\w.]*error[\w.]*/-?\d+"
+_EITHER = re.compile(f"(?P<code>{_CODE})|{_VARYING}", re.IGNORECASE)
 EXAMPLES = 5
 # Of notes that differ from device to device, no more than this are looked at for examples.
 MAX_ROWS = 1000
@@ -16,7 +19,7 @@ UNTOLD = "the device gave no reason yet"
 
 def cause_of(note: str) -> str:
     """Return the words of a failure without what differs from device to device."""
-    return _VARYING.sub("…", note or UNTOLD)
+    return _EITHER.sub(lambda found: found["code"] or "…", note or UNTOLD)
 
 
 def failures_by_cause(targets) -> list[dict]:

@@ -80,7 +80,8 @@ def _remedy(links: list[Link]) -> str:
 
 def _links(error_chain) -> Iterator[Link]:
     """Yield the readable errors of a chain, outermost first, with those that are hidden in words."""
-    errors = [error for error in error_chain or [] if isinstance(error, dict)]
+    chain = error_chain if isinstance(error_chain, list) else []
+    errors = [error for error in chain if isinstance(error, dict)]
     for error in errors[:MAX_LINKS]:
         described = (error.get(key) for key in ("USEnglishDescription", "LocalizedDescription"))
         text = next((text.strip() for text in described if isinstance(text, str) and text.strip()), "")

@@ -22,7 +22,7 @@ from commands.error_words import words_of
 from commands.interpreters import ACKNOWLEDGED, REFUSED, CommandReport, interpreters_of
 from commands.meanings import Meaning, meaning_of
 from commands.models import Command, QueuedCommand, Report, report_context
-from commands.outcomes import DONE, Result, failed
+from commands.outcomes import DONE, Result, failed, partly
 from commands.outcomes import Outcome as AnswerOutcome
 from commands.workflows.notice import commands_answered
 from devices.contacts import note_answers
@@ -187,13 +187,19 @@ def _wants_question(report: CommandReport) -> bool:
 def _judge(request_type: str, reports: list[CommandReport]) -> None:
     """Say what each acknowledged answer amounts to, before anything is made of it."""
     meaning = meaning_of(request_type)
+    is_plain = type(meaning).outcome is Meaning.outcome
 
     def judge(several: list[CommandReport]) -> None:
         for report in several:
             report.outcome = meaning.outcome(report.content, report.asked)
+            if report.misfits and report.outcome is DONE and not is_plain:
+                paths = ", ".join(path for path, _value in report.misfits)
+                report.outcome = partly(
+                    f"Not all of the answer can be read: {paths} has a type that Apple does not declare."
+                )
 
     acknowledged = [report for report in reports if report.status == ACKNOWLEDGED]
-    if type(meaning).outcome is Meaning.outcome:  # looks at types only, and most answers are judged by it
+    if is_plain:  # looks at types only, and most answers are judged by it
         judge(acknowledged)
         return
     for report, _error in work_isolated(acknowledged, judge):

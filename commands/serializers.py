@@ -86,7 +86,7 @@ class NewCommandSerializer(StrictSerializer):
         help_text="number of devices; needed where a destructive command is meant for more than one",
     )  # fmt: skip
     allow_unknown = serializers.BooleanField(
-        default=False, source="allows_unknown", help_text="send keys that Apple's schema does not have"
+        default=False, source="allows_unknown", help_text="send keys and commands that Apple's schema does not have"
     )
 
     def validate_expires_at(self, expires_at):

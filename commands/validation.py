@@ -1,11 +1,13 @@
 """Whether a command can be sent: its structure, and its payload against Apple's schema.
 
 Structure is what every command needs to be read by a device at all and is checked by the queue. The schema is checked
-where people and programs ask (commands.asking); a RequestType that it does not have is let through as it is.
+where people and programs ask (commands.asking), and so are the rules that Apple states in prose (Meaning.check: one of
+several keys is needed). What the schema does not have, a RequestType or a key, is let through only where it is wished.
 """
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from commands.meanings import meaning_of
 from devices.redaction import REDACTED
@@ -18,6 +20,8 @@ REQUEST_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9]{1,99}\Z")
 COMMAND_UUID = re.compile(r"[\x21-\x7e]{1,127}\Z")
 RESERVED_KEYS = ("RequestType", "CommandUUID", "Command")
 UNKNOWN_KEY = "unknown_key"
+# How much of a misspelt name must be right for Apple's name to be proposed.
+SIMILAR = 0.75
 _NOT_IN_SCHEMA = "is not a key of this command in Apple's schema; allow unknown keys to send it all the same"
 
 
@@ -43,7 +47,7 @@ def check_command(request_type: str, payload: dict, *, allows_unknown: bool = Fa
     """Raise InvalidCommand with every key path that is wrong, by Apple's schema and by what the command means.
 
     Keys that are filled in for each device (meanings) need not be there. ``allows_unknown`` lets keys through that the
-    schema does not have: Apple adds some every year.
+    schema does not have, and a RequestType that it does not have: Apple adds some every year.
     """
     check_structure(request_type, payload)
     meaning = meaning_of(request_type)
@@ -69,7 +73,7 @@ def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], al
     try:
         entry = catalogue.command(request_type)
     except UnknownEntry:
-        return _misspelt(request_type)
+        return _unknown(request_type, allows_unknown)
     if entry.type != request_type:
         return {"request_type": f"the RequestType is {entry.type}"}
     fields = {}
@@ -83,10 +87,20 @@ def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], al
     return fields
 
 
-def _misspelt(request_type: str) -> dict[str, str]:
-    """Refuse a name that differs from one of Apple's in its case only: nothing destructive goes by another name."""
-    meant = next((e.type for e in catalogue.commands() if e.type.lower() == request_type.lower()), "")
-    return {"request_type": f"the RequestType is {meant}"} if meant else {}
+def _unknown(request_type: str, allows_unknown: bool) -> dict[str, str]:
+    """Say why a RequestType that Apple's schema does not have is not sent.
+
+    One that differs from one of Apple's in its case only is never sent: nothing destructive goes by another name.
+    """
+    known = {entry.type.lower(): entry.type for entry in catalogue.commands()}
+    meant = known.get(request_type.lower())
+    if meant:
+        return {"request_type": f"the RequestType is {meant}"}
+    if allows_unknown:
+        return {}
+    near = get_close_matches(request_type.lower(), known, n=1, cutoff=SIMILAR)
+    hint = f" (did you mean {known[near[0]]}?)" if near else ""
+    return {"request_type": f"is not a command of Apple's schema{hint}; allow unknown ones to send it all the same"}
 
 
 def check_command_uuid(command_uuid: str) -> None:

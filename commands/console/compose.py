@@ -272,7 +272,8 @@ def _form(slug: str) -> EntryForm:
         entry = catalogue.command(slug)
     except UnknownEntry as error:
         raise Http404("there is no such command") from error
-    return EntryForm(entry, filled=meaning_of(entry.type).filled_keys)
+    meaning = meaning_of(entry.type)
+    return EntryForm(entry, filled=meaning.filled_keys, check=meaning.check)
 
 
 def _is_dangerous(request_type: str) -> bool:

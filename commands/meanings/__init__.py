@@ -34,7 +34,8 @@ class Danger(models.TextChoices):
 class Candidate:
     """A channel that might be asked, with what is known of its device; loaded in sets by commands.applicability.
 
-    ``secret_kinds`` are the kinds of which a current value is escrowed. ``information`` is the newest answer to
+    ``secret_kinds`` are the kinds of which a current value is escrowed, ``awaited_kinds`` those of which a new value is
+    on its way to the device: its command still waits for the answer. ``information`` is the newest answer to
     DeviceInformation. None: not known.
     """
 
@@ -51,6 +52,7 @@ class Candidate:
     is_lost_mode_enabled: bool | None = None
     information: dict = field(default_factory=dict)
     secret_kinds: frozenset[str] = frozenset()
+    awaited_kinds: frozenset[str] = frozenset()
 
     @property
     def is_mac(self) -> bool:

@@ -36,7 +36,11 @@ class SetPassword(Meaning):
     filled_keys = ("NewPassword", "CurrentPassword")
 
     def refusal(self, candidate, payload):
-        return _wrong_hardware(self.request_type, candidate.is_apple_silicon)
+        """The password that is current when the command arrives is not known while another is on its way."""
+        wrong = _wrong_hardware(self.request_type, candidate.is_apple_silicon)
+        if wrong or "CurrentPassword" in (payload or {}) or KINDS[self.request_type] not in candidate.awaited_kinds:
+            return wrong
+        return "an earlier change of this password waits for the answer of the Mac; ask again after it, or cancel it"
 
     def prepare(self, candidates, payload):
         kind = KINDS[self.request_type]

@@ -4,6 +4,7 @@ Apple's schema says which fields there are (profiles.console.fields) and reading
 (profiles.console.reading).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mdm_project import plist
@@ -127,11 +128,15 @@ class KeysForm:
 
 @dataclass
 class EntryForm(KeysForm):
-    """The form of a command or a declaration, with plist values; ``filled`` are keys that are not asked for."""
+    """The form of a command or a declaration, with plist values; ``filled`` are keys that are not asked for.
+
+    ``check`` says what is wrong beyond the schema, by key path: rules that Apple states in prose.
+    """
 
     entry: Entry
     content: dict = field(default_factory=dict)
     filled: tuple[str, ...] = ()
+    check: Callable[[dict], dict[str, str]] = lambda values: {}
     tree: dict = field(default_factory=dict)
     places: dict[Path, str] = field(default_factory=dict)
 
@@ -186,9 +191,13 @@ class EntryForm(KeysForm):
         return resolved(self.tree)
 
     def problems(self) -> list[Shown]:
-        """Return what the catalogue has against them."""
-        found = catalogue.validate(self.entry, self.result())
-        return [self._shown(each) for each in found if not (each.code == "required" and each.path[0] in self.filled)]
+        """Return what the catalogue has against them, or else the rules beside it."""
+        values = self.result()
+        found = catalogue.validate(self.entry, values)
+        found = [each for each in found if not (each.code == "required" and each.path[0] in self.filled)]
+        if not any(each.is_error for each in found):
+            found += [Problem(_place(path), why, "rule") for path, why in self.check(values).items()]
+        return [self._shown(each) for each in found]
 
     def preview(self) -> str:
         """Return the values as a property list to look at, secrets and data by words."""
@@ -199,6 +208,10 @@ def _start_of(array: Key, variant: str):
     """Return what a new item of an array holds: the name of its sort, where there are several."""
     chosen = next((each for each in array.variants if each.name == variant), None)
     return {array.discriminator: chosen.variant_value} if chosen is not None else MISSING
+
+
+def _place(key_path: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdecimal() else part for part in key_path.split("."))
 
 
 def _errors(value, path: Path):

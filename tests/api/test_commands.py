@@ -187,7 +187,9 @@ def test_data_and_dates_travel_in_json(caller):
     channel = factories.make_channel()
     payload = {"Payload": {"$data": "AAEC"}, "When": {"$date": "2026-01-02T03:04:05Z"}, "Real": 0.5}
 
-    response = ask(caller, {"device_ids": [channel.device_id]}, "NewerThanTheSchema", payload=payload)
+    response = ask(
+        caller, {"device_ids": [channel.device_id]}, "NewerThanTheSchema", payload=payload, allow_unknown=True
+    )
 
     command = Command.objects.get(pk=response.json()["id"])
     assert body_of(command) == {
@@ -570,3 +572,12 @@ def test_the_limit_counts_asking_again_too(caller):
     refused = caller.post(f"commands/{first}/retry/", {"reason": "again"})
     assert (refused.status_code, refused.json()["code"]) == (403, "limit_reached")
     assert Command.objects.count() == 1
+
+
+def test_a_misspelt_request_type_is_refused_by_name_unless_it_is_wished(caller):
+    """B14."""
+    targets = {"device_ids": [factories.make_channel().device_id]}
+    response = ask(caller, targets, "RestartDevise")
+    assert response.status_code == 400
+    assert "did you mean RestartDevice?" in response.json()["fields"]["request_type"]
+    assert ask(caller, targets, "RestartDevise", allow_unknown=True).status_code == 201
