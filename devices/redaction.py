@@ -9,6 +9,7 @@ Apple: developer.apple.com/documentation/devicemanagement
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 REDACTED = "[redacted]"
 _SECRET_KEYS = frozenset(
@@ -20,7 +21,6 @@ _SECRET_KEYS = frozenset(
         "Payload",  # of InstallProfile: a whole profile, with whatever passwords are in it
         "PayloadContent",  # a list for a profile, data for a certificate or a PKCS#12: see _is_container
         "PrivateKeyExport",
-        "PushMagic",
         "Latitude",  # of DeviceLocation: where somebody is
         "Longitude",
         "UnusedRedemptionCode",
@@ -31,7 +31,7 @@ _SECRET_KEYS = frozenset(
 # By how the name ends: PasscodePresent, BootstrapTokenAllowedForAuthentication and the like are about a secret.
 _SECRET_NAME = re.compile(
     r"(?:pass(?:word|code|phrase)(?:hash)?|secret|token|recovery-?key|bypass-?code|private-?key|shared-?key"
-    r"|challenge|credential)s?$"
+    r"|challenge|credential|push-?magic)s?$"
     r"|(?-i:PIN|Pin)$|(?:^|[-_.])pin$",
     re.IGNORECASE,
 )
@@ -39,31 +39,36 @@ _SECRET_NAME = re.compile(
 _NO_SECRETS = frozenset({"DeclarationsToken", "ServerToken", "SyncTokens", "server-token"})
 
 
+@lru_cache(maxsize=8192)
+def is_secret_name(key: str) -> bool:
+    """Say whether a key's name alone makes what is under it a secret; remembered, since devices use the same few."""
+    return key in _SECRET_KEYS or (bool(_SECRET_NAME.search(key)) and key not in _NO_SECRETS)
+
+
 def redact(value):
     """Return the value, of a property list or JSON, without its secrets; what only says that there is one stays."""
     if isinstance(value, dict):
-        return {key: _hidden(item) if _is_secret(key, item) else redact(item) for key, item in value.items()}
+        return {key: hidden(item) if is_secret(key, item) else redact(item) for key, item in value.items()}
     if isinstance(value, list):
         return [redact(item) for item in value]
     return value
 
 
-def _is_secret(key: str, value) -> bool:
-    if key in _SECRET_KEYS:
-        return not (key == "PayloadContent" and _is_container(value))
-    return bool(_SECRET_NAME.search(key)) and key not in _NO_SECRETS
+def is_secret(key: str, value) -> bool:
+    """Say whether a value must not be seen under its key."""
+    return is_secret_name(key) and not (key == "PayloadContent" and _is_container(value))
 
 
 def _is_container(value) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and all(isinstance(item, dict) for item in value))
 
 
-def _hidden(value):
+def hidden(value):
     """Return what may be seen of a secret: its shape, and flags and moments inside it."""
     if isinstance(value, dict):
-        return {key: _hidden(item) for key, item in value.items()}
+        return {key: hidden(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_hidden(item) for item in value]
+        return [hidden(item) for item in value]
     return value if _is_flag(value) else REDACTED
 
 

@@ -1,10 +1,11 @@
 """Property lists: reading what devices and people send, and writing what we send.
 
-Owns the format only; what a message means belongs to the apps, the values and their JSON form to plist_values. The XML
-reader sits straight on expat because every request of a device passes through it and plistlib takes twice as long. It
-refuses what a property list never needs and an attacker does: entity declarations, deep nesting, unbounded size. Dates
-are aware datetimes in UTC here and whole seconds on the wire. A key that occurs twice in a dictionary has its last
-value, as on Apple's own parser, so that whoever reads the same bytes again sees the same value.
+Owns the format only; what a message means belongs to the apps, the values and their JSON form to plist_values. Every
+request of a device passes through the XML reader: what Apple's own writer makes is read by plist_fast, the rest
+straight on expat, since plistlib takes twice as long. It refuses what a property list never needs and an attacker does:
+entity declarations, deep nesting, unbounded size. Dates are aware datetimes in UTC here and whole seconds on the wire.
+A key that occurs twice in a dictionary has its last value, as on Apple's own parser, so that whoever reads the same
+bytes again sees the same value.
 
 Apple: developer.apple.com/library/archive/documentation/Cocoa/Conceptual/PropertyLists
 """
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from html import unescape
 from pyexpat import ExpatError, ParserCreate
 
+from mdm_project import plist_fast
 from mdm_project.errors import TooLarge, UnreadablePlist
 from mdm_project.plist_values import MAX_DEPTH, XML_ILLEGAL, from_json, to_json, writable
 
@@ -82,6 +84,14 @@ def _message(value) -> dict:
 
 
 def _read_xml(data: bytes):
+    try:
+        root = plist_fast.read(data, _LEAVES)
+    except (_Malformed, ValueError):  # the slower reader says where
+        root = None
+    return _read_any_xml(data) if root is None else root[0]
+
+
+def _read_any_xml(data: bytes):
     parser = ParserCreate()
     parser.buffer_text = True
     parser.ordered_attributes = True  # attributes mean nothing here; a list is cheaper than a dictionary

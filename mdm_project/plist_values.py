@@ -75,8 +75,7 @@ def to_json(value):
     are none, and ``{"$dict": {...}}`` wraps a dictionary that would otherwise be taken for one of these.
     """
     if isinstance(value, dict):
-        plain = {key: to_json(item) for key, item in value.items()}
-        return {"$dict": plain} if len(plain) == 1 and not _MARKERS.isdisjoint(plain) else plain
+        return unambiguous({key: to_json(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, bytes):
@@ -87,6 +86,11 @@ def to_json(value):
     if isinstance(value, float) and not math.isfinite(value):
         return {"$real": repr(value)}
     return value
+
+
+def unambiguous(plain: dict) -> dict:
+    """Return a dictionary in terms of JSON, wrapped where it would be taken for a marker."""
+    return {"$dict": plain} if len(plain) == 1 and not _MARKERS.isdisjoint(plain) else plain
 
 
 def from_json(value, path: _Path = ()):

@@ -8,11 +8,13 @@ from django.db import connection
 
 from devices.inventory.reported import Reported
 from devices.models import Answer
-from devices.redaction import redact
+from devices.redaction import hidden, is_secret, is_secret_name, redact
 from mdm_project import plist
+from mdm_project.plist_values import unambiguous
 
 # JSON can tell both, PostgreSQL stores neither.
 _NOT_STORED = re.compile("[\0\ud800-\udfff]")
+_PLAIN = frozenset({bool, int, type(None)})
 
 # The answer's row is also the lock under which everything that hangs on it is replaced. A device is touched once a
 # minute at most: a refresh brings half a dozen answers at once and the row is wide.
@@ -95,17 +97,28 @@ def split_filtered(reports: list[Reported], *filters: str) -> tuple[list[Reporte
 
 
 def storable(value):
-    """Return the value in terms of JSON, without secrets and without what PostgreSQL does not store."""
-    return plist.to_json(_cleaned(redact(value)))
+    """Return the value in terms of JSON, without secrets and without what PostgreSQL does not store.
+
+    The same as redacting, cleaning and `plist.to_json`, in one pass: every value that is kept comes through here.
+    """
+    kind = value.__class__
+    if kind is str:
+        return _clean_text(value)
+    if kind is dict:
+        return _stored_dictionary(value)
+    if kind is list:
+        return [item if item.__class__ in _PLAIN else storable(item) for item in value]
+    return plist.to_json(value)
 
 
-def _cleaned(value):
-    if isinstance(value, dict):
-        return {_clean_text(key): _cleaned(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    return _clean_text(value) if isinstance(value, str) else value
+def _stored_dictionary(values: dict) -> dict:
+    made = {}
+    for key, item in values.items():
+        if is_secret_name(key) and is_secret(key, item):
+            item = hidden(item)
+        made[_clean_text(key)] = item if item.__class__ in _PLAIN else storable(item)
+    return unambiguous(made)
 
 
 def _clean_text(value: str) -> str:
-    return _NOT_STORED.sub("", value)
+    return value if value.isascii() and "\0" not in value else _NOT_STORED.sub("", value)

@@ -52,17 +52,22 @@ class Misfit:
 class _Check:
     """What is expected at one place. ``kind`` None takes anything; ``item`` is for what a list holds, or any key.
 
-    ``takes_numbers``: an integer becomes text.
+    ``takes_numbers``: an integer becomes text. ``plain`` is the class of which nothing more has to be looked at.
     """
 
     kind: type | None
     members: dict[str, "_Check"] = field(default_factory=dict)
     item: "_Check | None" = None
     takes_numbers: bool = False
+    plain: type | None = None
 
-    @property
-    def is_leaf(self) -> bool:
-        return not self.members and self.item is None
+    def __post_init__(self):
+        self.settle()
+
+    def settle(self) -> None:
+        """Work out what follows, once members and item are there."""
+        is_leaf = not self.members and self.item is None
+        self.plain = self.kind if is_leaf and self.kind is not float else None
 
 
 def conform(request_type: str, answer: dict) -> tuple[dict, list[Misfit]]:
@@ -132,6 +137,7 @@ def _check(key: Key, made: dict[int, _Check]) -> _Check:
         check.item = _check(items[0], made)
     elif items and all(child.type is Type.DICTIONARY for child in items):
         check.item = _Check(dict)
+    check.settle()
     return check
 
 
@@ -142,9 +148,7 @@ def _brought(value, check: _Check, path: str, misfits: list[Misfit]):
     if found is kind or kind is None:
         if kind is float and not math.isfinite(value):
             return _misfit(value, path, "is not a number", misfits)
-        if found is str and "\0" in value:
-            return value.replace("\0", "")  # PostgreSQL stores no NUL
-        if kind is None or check.is_leaf:
+        if kind is None or kind is check.plain or kind is float:
             return value
         return _dictionary(value, check, path, misfits) if found is dict else _list(value, check, path, misfits)
     if kind is float and found is int:
@@ -165,7 +169,7 @@ def _dictionary(values: dict, check: _Check, path: str, misfits: list[Misfit]) -
     members, changed = check.members, None
     for name, value in values.items():
         one = members.get(name) or check.item
-        if one is None or (value.__class__ is one.kind is not float and one.is_leaf and one.kind is not str):
+        if one is None or value.__class__ is one.plain:
             continue
         below = f"{path}.{name}" if path and path not in _WRAPPERS else name
         brought = _brought(value, one, below, misfits)
@@ -179,6 +183,8 @@ def _dictionary(values: dict, check: _Check, path: str, misfits: list[Misfit]) -
 
 def _list(values: list, check: _Check, path: str, misfits: list[Misfit]) -> list:
     if check.item is None:
+        return values
+    if check.item.plain is not None and all(value.__class__ is check.item.plain for value in values):
         return values
     brought = [_brought(value, check.item, f"{path}[{index}]", misfits) for index, value in enumerate(values)]
     if all(new is old for new, old in zip(brought, values, strict=True)):
