@@ -25,7 +25,7 @@ WHY = "replaced: the same device with another logic board"
 def decide_same(case: SameSerial, *, actor: Actor) -> Device:
     """Let the device that enrolled last carry on for the others of a case; return it."""
     kept, *earlier = case.devices
-    list(Device.objects.filter(pk__in=[it.pk for it in case.devices]).order_by("pk").select_for_update())
+    list(Device.objects.filter(pk__in=[it.pk for it in case.devices]).order_by("pk").select_for_update(no_key=True))
     for device in earlier:
         _carry(device, kept, actor)
         _end(device, kept)

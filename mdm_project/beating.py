@@ -16,6 +16,9 @@ from psycopg_pool import PoolTimeout
 from mdm_project import heartbeat
 from mdm_project.models import Heartbeat
 
+# Celery closes the connections that a new process inherited, at the same moment.
+FIRST_AFTER_S = 1
+
 logger = logging.getLogger(__name__)
 
 
@@ -30,6 +33,7 @@ def _begin(**_named) -> None:
 
 
 def _beat_for_life() -> None:
+    time.sleep(FIRST_AFTER_S)
     while True:
         note(heartbeat.beat, Heartbeat.Part.WORKER)
         time.sleep(heartbeat.INTERVAL_S)

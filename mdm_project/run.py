@@ -101,7 +101,7 @@ class Child:
 
     def check(self, environment: dict[str, str]) -> None:
         """Restart the process if it has ended by itself, after a delay that grows while it keeps ending."""
-        if self.process.poll() is None:
+        if self.process is None or self.process.poll() is None:
             return
         if self.due_at is not None:
             if time.monotonic() >= self.due_at:
@@ -109,6 +109,7 @@ class Child:
             return
         self.end_group()
         if not self.is_restarted:
+            self.process = None
             return
         if time.monotonic() - self.started_at > STABLE_AFTER_S:
             self.failures = 0
@@ -288,6 +289,9 @@ def start_all(options: Options, environment: dict[str, str], children: list[Chil
         children.append(child)
         child.start(environment)
     wait_until_ready(options, children)
+    if options.demo_devices:
+        children.append(Child("demo", manage_command("show_life"), is_restarted=False))
+        children[-1].start(environment)
     say(f"ready: {environment.get('PUBLIC_URL', options.url)}/console/ (Ctrl-C stops everything)")
 
 

@@ -26,10 +26,13 @@ MIX = (
     + (IPHONE, IPHONE, MAC, IPAD, IPHONE, MAC, IPHONE, IPAD)
 )
 INTEL_PLACE, AWAITING_PLACE = 5, 10
+# A Mac that nobody has encrypted yet, and one whose person is away: nobody asks for the PIN of its lock.
+OPEN_PLACE, AWAY_PLACE = 1, 5
 WAKE_DELAY_S = (0.1, 0.5)
 FIRST_RETRY_S, LAST_RETRY_S = 2, 300
 POWERED_OFF_S = 45
 FIND_PIN_S = 60
+LOG_IN_S = 5
 LIFE_INTERVAL_S = 5
 
 
@@ -220,8 +223,14 @@ class Fleet:
             self._say(f"{device.state.name} left: {device.events[-1]}")
         if device.faults.is_offline:
             self._spawn(self._power_cycle(seat))
-        if device.state.lock_pin and visit.commands:
+        if device.state.lock_pin and visit.commands and not is_away(seat.number, self.plan):
             self._spawn(self._enter_pin(seat))
+        if (
+            self.plan.is_lively
+            and device.state.hardware.is_mac
+            and ("InstallProfile", "Acknowledged") in visit.commands
+        ):
+            self._spawn(self._log_in(seat))
 
     def _tell_violations(self, seat: Seat) -> None:
         for violation in seat.device.violations[seat.violations_told :]:
@@ -246,6 +255,11 @@ class Fleet:
         seat.device.enter_pin(seat.device.state.lock_pin)
         for name in list(seat.device.state.channels):
             self.wake(seat, name)
+
+    async def _log_in(self, seat: Seat) -> None:
+        """Let the person of a Mac log in, which begins a FileVault that waits for it."""
+        await asyncio.sleep(LOG_IN_S)
+        seat.device.log_in()
 
     def _set_online(self, channel: Channel, is_online: bool) -> None:
         if self._push is not None:
@@ -291,11 +305,18 @@ class Fleet:
             self._say(f"the simulator failed: {task.exception()!r}")
 
 
+def is_away(number: int, plan: Plan) -> bool:
+    """Say whether the person of a device is away; only Macs matter."""
+    return number % len(MIX) == AWAY_PLACE and plan.platform_of(number) == MAC
+
+
 def make_state(platform: str, number: int, seed: str) -> DeviceState:
-    """Make a device of the fleet; of those in MIX one Mac is of Intel, and one waits for its configuration."""
+    """Make a device of the fleet; of those in MIX one Mac is of Intel, one waits for its configuration, one is open."""
     place = number % len(MIX)
     state = new_device(platform, number, seed, is_intel=platform == MAC and place == INTEL_PLACE)
     state.is_awaiting_configuration = platform == MAC and place == AWAITING_PLACE
+    if place == OPEN_PLACE:
+        state.recovery_key = ""
     return state
 
 

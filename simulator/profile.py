@@ -15,7 +15,8 @@ from simulator import cms, plists
 from simulator.chains import INSTALLATION, MDM, PAYLOAD, PROFILE, Refused, refuse
 
 CONTENT_TYPE = "application/x-apple-aspen-config"
-MDM_PAYLOAD = "com.apple.mdm"
+MDM_PAYLOAD, FONT_PAYLOAD = "com.apple.mdm", "com.apple.font"
+FONTS = (b"\x00\x01\x00\x00", b"OTTO", b"true")  # one TrueType or OpenType font; no collections, no web fonts
 IDENTITY_PAYLOADS = ("com.apple.security.scep", "com.apple.security.acme", "com.apple.security.pkcs12")
 ROOT_PAYLOADS = ("com.apple.security.root", "com.apple.security.pem", "com.apple.security.pkcs1")
 PER_USER, BOOTSTRAP_TOKEN = "com.apple.mdm.per-user-connections", "com.apple.mdm.bootstraptoken"
@@ -115,6 +116,10 @@ def _check_payload(payload) -> None:
     _need(payload, "PayloadVersion", int, PAYLOAD)
     _need(payload, "PayloadIdentifier", str, PAYLOAD)
     _need(payload, "PayloadUUID", str, PAYLOAD)
+    if payload["PayloadType"] == FONT_PAYLOAD:
+        _need(payload, "Font", bytes, PAYLOAD)
+        if not payload["Font"].startswith(FONTS):
+            raise refuse(PAYLOAD, 2003, "The field “Font” is invalid: the data is not a TrueType or OpenType font.")
 
 
 def _need(content: dict, key: str, kind: type, domain: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from simulator.catalog import APPLE_TV
-from simulator.fleet import Plan, make_state
+from simulator.fleet import Plan, is_away, make_state
 from simulator.state import DeviceState
 
 MOST = 1000  # of a larger fleet, the first: it is for looking at, and making the devices takes time
@@ -17,17 +17,20 @@ DOMAIN = "example.com"
 
 
 def write_roster(path: Path, plan: Plan) -> None:
-    """Write a JSON list of serial_number, name and email for the devices of a plan that somebody holds."""
-    states = (make_state(plan.platform_of(number), number, plan.seed) for number in range(min(plan.count, MOST)))
+    """Write a JSON list of serial_number, name and email (and is_away) for the devices that somebody holds."""
+    numbers = range(min(plan.count, MOST))
+    states = [(make_state(plan.platform_of(number), number, plan.seed), is_away(number, plan)) for number in numbers]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(list(_rows(states)), ensure_ascii=False, indent=2))
 
 
-def _rows(states: Iterable[DeviceState]) -> Iterable[dict[str, str]]:
-    for state in states:
+def _rows(states: Iterable[tuple[DeviceState, bool]]) -> Iterable[dict]:
+    for state, is_absent in states:
         if state.hardware.platform != APPLE_TV:
             email = address_of(state.owner_name, state.owner_short_name)
-            yield {"serial_number": state.hardware.serial_number, "name": state.owner_name, "email": email}
+            yield {"serial_number": state.hardware.serial_number, "name": state.owner_name, "email": email} | (
+                {"is_away": True} if is_absent else {}
+            )
 
 
 def address_of(full_name: str, short_name: str) -> str:
