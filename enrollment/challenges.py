@@ -103,3 +103,9 @@ def use_challenge(secret: str, key_hash: bytes) -> ScepChallenge:
 def _used_just_now(challenge: ScepChallenge, key_hash: bytes, now: datetime) -> bool:
     is_same_key = bytes(challenge.used_key_hash or b"") == key_hash
     return is_same_key and challenge.used_at > now - SAME_KEY_GRACE
+
+
+def bound_key_of(secret: str) -> str:
+    """Return the enrollment that a challenge was made for (a renewal), whether or not it is good any more."""
+    rows = ScepChallenge.objects.filter(secret_hash=_hash(secret)).order_by("pk").values_list("bound_key", flat=True)
+    return rows.first() or ""

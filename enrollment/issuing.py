@@ -13,6 +13,7 @@ from devices.authorities import KeyPair
 from enrollment import scep
 from enrollment.challenges import ChallengeRefused, use_challenge
 from enrollment.models import ScepChallenge
+from enrollment.scep_refusals import keep_refused_request
 from mdm_project import pki
 from mdm_project.csr import CertificateRequest
 from mdm_project.enveloped import Recipient
@@ -20,15 +21,17 @@ from mdm_project.enveloped import Recipient
 log = logging.getLogger(__name__)
 
 
-def answer_request(der: bytes) -> bytes:
+def answer_request(der: bytes, environ: dict) -> bytes:
     """Return the CertRep to a request, success or failure.
 
-    Raises BadRequest for what is no SCEP message at all. A failure is logged with its reason, never with the challenge.
+    Raises BadRequest for what is no SCEP message at all. A failure is kept with its reason and where it came from
+    (``environ``), never with the whole challenge.
     """
     message = scep.read_message(der)
     ours = authorities.our_authorities()
     recipients = [Recipient(own.certificate, own.key) for own in ours]
     issuer = replier = recipients[0]
+    opened = None
     try:
         opened = scep.open_request(message, recipients)
         # Signed by the authority that was asked: a client knows that one, though it may have been rotated since.
@@ -39,6 +42,7 @@ def answer_request(der: bytes) -> bytes:
         return scep.success(message, certificates, opened.cipher, replier)
     except scep.RequestFailed as failed:
         log.warning("SCEP request refused: %s", failed.reason)
+        keep_refused_request(environ, message, opened.request if opened else None, failed.reason, len(der))
         return scep.failure(message, failed.fail_info, replier)
 
 

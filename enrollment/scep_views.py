@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from devices import authorities
+from devices.rejections import keep_rejected
 from enrollment import issuing
 from enrollment.scep import CAPABILITIES
 from mdm_project.errors import BadRequest, EspalierError, TooLarge
@@ -23,7 +24,7 @@ def scep(request):
     operation = request.GET.get("operation", "")
     try:
         if operation == "PKIOperation":
-            return _answer(issuing.answer_request(_message(request)), "application/x-pki-message")
+            return _answer_operation(request)
         if request.method == "GET" and operation == "GetCACaps":
             return _answer(CAPABILITIES, "text/plain")
         if request.method == "GET" and operation == "GetCACert":
@@ -32,6 +33,15 @@ def scep(request):
         raise BadRequest("The operation is not one of GetCACaps, GetCACert and PKIOperation.")
     except EspalierError as error:
         return HttpResponse(f"{error.detail}\n", status=error.status, content_type="text/plain")
+
+
+def _answer_operation(request) -> HttpResponse:
+    body = _message(request)
+    try:
+        return _answer(issuing.answer_request(body, request.META), "application/x-pki-message")
+    except BadRequest as error:
+        keep_rejected(request.META, body, len(body), error)
+        raise
 
 
 def _answer(body: bytes | str, content_type: str) -> HttpResponse:

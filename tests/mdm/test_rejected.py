@@ -62,3 +62,17 @@ def test_no_captured_oddity_is_ever_a_server_error(device, name):
     for content_type in (CHECK_IN, None):
         assert device.send(capture(name), content_type).status in (200, 400, 403)
     assert device.idle().status == 200
+
+
+def test_a_message_with_udid_and_enrollment_id_is_of_the_device_with_the_udid(device, new_device):
+    """Issue 9, part 11: whichever comes first in the message."""
+    stranger, other = new_device(), new_device(keys={"EnrollmentID": "E-1"}).enroll()
+    stranger.keys = {"EnrollmentID": "E-1", **device.keys}
+    stranger.idle()
+    kept = RejectedMessage.objects.get()
+    assert (kept.claimed_key, kept.device.udid) == (device.keys["UDID"], device.keys["UDID"])
+
+    stranger.keys = other.keys
+    stranger.idle()
+    kept = RejectedMessage.objects.get(claimed_key="E-1")
+    assert kept.device.enrollments.get().key == "E-1"
