@@ -18,6 +18,7 @@ from simulator.fleet import MIX, Fleet, Plan, live_a_little
 from simulator.push_ca import PushCA
 from simulator.state import DEVICE, new_device
 from tests.simulator.fake_mdm import FakeMDM
+from tests.simulator.test_answers import make_payload, make_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ def run_fleet(ca, keys, tmp_path, *stories, count=4, **options):
         apns = ApnsServer(PushCA(tmp_path / "push-ca"))
         await apns.start()
         lines = []
-        plan = Plan(server.profile_url, count, tmp_path, is_lively=False, **(options | changes))
+        plan = Plan(server.profile_url, count, tmp_path, **({"is_lively": False} | options | changes))
         fleet = Fleet(plan, apns, lines.append)
         fleet._keys.make = keys.make
         running = asyncio.create_task(fleet.run())
@@ -251,3 +252,18 @@ def test_the_simulator_imports_no_app_of_the_server():
         [sys.executable, "-c", code % (apps,)], cwd=ROOT, capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_person_of_a_mac_logs_in_after_a_profile_came_which_begins_filevault(ca, keys, tmp_path, monkeypatch):
+    monkeypatch.setattr("simulator.fleet.LOG_IN_S", 0)
+    payload = make_payload("com.apple.MCX.FileVault2", Enable="On", Defer=True)
+
+    async def story(server, apns, fleet):
+        await until(lambda: fleet.tally.enrolled == 2)
+        device = fleet.seats[1].device
+        assert not device.state.recovery_key
+        server.queue(device.state.hardware.udid, "InstallProfile", Payload=make_profile("org.example.fv", [payload]))
+        apns.deliver(device.channel.token, device.channel.push_magic, None)
+        await until(lambda: device.state.recovery_key)
+
+    run_fleet(ca, keys, tmp_path, story, count=2, is_lively=True)
