@@ -21,6 +21,7 @@ from profiles.left_out import left_out_by
 from profiles.left_out_serializers import ProfileLeftOutSerializer
 from profiles.models import Assignment, ItemStatus, Plan, Profile
 from profiles.plan import apply_plan, plan
+from profiles.plan_serializers import PlanSerializer
 from profiles.standing_api import with_progress
 
 VIEW_PROFILE = "profiles.view_profile"
@@ -130,17 +131,6 @@ class ChangeSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(sorted(NEEDED))
 
 
-class PlanSerializer(serializers.ModelSerializer):
-    summary = serializers.DictField(
-        help_text="counts (gains, loses, changes), devices, by profile, the first items, who is left out and why"
-    )
-    change = serializers.DictField(help_text="the change, with what was filled in")
-
-    class Meta:
-        model = Plan
-        fields = ["token", "change", "summary", "created_by", "created_at", "applied_at"]
-
-
 class AppliedSerializer(serializers.Serializer):
     gains = serializers.IntegerField()
     loses = serializers.IntegerField()
@@ -237,7 +227,7 @@ class AssignmentList(AssignmentView, ListCreateAPIView):
         fields = dict(form.validated_data)
         profile = get_object_or_404(Profile.objects.visible_to(request.user), pk=fields.pop("profile"))
         assignment = assigning.create_assignment(profile, actor=actor_of(request), **fields_of(fields, profile))
-        made = with_progress([self.get_queryset().get(pk=assignment.pk)])[0]
+        made = with_progress([self.get_queryset().get(pk=assignment.pk)], request.user)[0]
         made.left_out = left_out_by(made)
         return Response(NewAssignmentAnswer(made).data, status=201)
 
@@ -308,7 +298,8 @@ class PlanList(ApiView):
         return self.answer(_change(request))
 
     def answer(self, change: dict) -> Response:
-        return Response(PlanSerializer(plan(change, actor=actor_of(self.request))).data, status=201)
+        row = plan(change, actor=actor_of(self.request))
+        return Response(PlanSerializer(row, context={"request": self.request}).data, status=201)
 
 
 class ProfilePlan(PlanList):

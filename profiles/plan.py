@@ -80,6 +80,9 @@ SELECT (SELECT digest FROM digested),
        (SELECT jsonb_agg(to_jsonb(counted) ORDER BY kind, profile_id, old_number, new_number) FROM counted),
        (SELECT jsonb_agg(to_jsonb(explained) ORDER BY kind, device_name, device_id, channel_id, identifier)
         FROM explained),
+       (SELECT jsonb_agg(to_jsonb(losing) ORDER BY identifier, profile_id) FROM (
+            SELECT identifier, profile_id, jsonb_agg(channel_id ORDER BY channel_id) AS channels
+            FROM named WHERE kind = 'loses' GROUP BY identifier, profile_id) losing),
 """
     + left_out.SELECT
 )
@@ -149,7 +152,9 @@ def _effect(profile_ids: set[int]) -> Effect:
     return Effect(bytes(digest), _summary(device_count, *(json.loads(part or "[]") for part in parts)))
 
 
-def _summary(device_count: int, counted: list[dict], explained: list[dict], rows_left_out: list[dict]) -> dict:
+def _summary(
+    device_count: int, counted: list[dict], explained: list[dict], losing: list[dict], rows_left_out: list[dict]
+) -> dict:
     counts = {"gains": 0, "loses": 0, "changes": 0}
     for row in counted:
         counts[row["kind"]] += row["number"]
@@ -166,6 +171,7 @@ def _summary(device_count: int, counted: list[dict], explained: list[dict], rows
         "profiles": profiles,
         "items": [_item(row) for row in explained],
         "is_complete": sum(counts.values()) == len(explained),
+        "losing": losing,
         "left_out": [left_out.told(row) for row in rows_left_out],
     }
 

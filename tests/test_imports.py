@@ -40,6 +40,7 @@ INTERFACES = frozenset(
         "note_api",
         "insight_api",
         "insight_serializers",
+        "plan_serializers",
         "profile_api",
         "event_admin",
         "event_api",

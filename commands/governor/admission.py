@@ -218,11 +218,12 @@ def _refusal(budget: Budget, danger: Danger, count: int) -> str | None:
         if limit.per_person - budget.used_by_person <= limit.in_all - budget.used_in_all
         else f"{limit.in_all} devices an hour are allowed to all together, and {budget.used_in_all} were"
     )
-    again = _free_again(danger)
+    again = free_again(danger)
     return f"{danger.label} is limited: {whose}, so {budget.left} are left; more {again}"
 
 
-def _free_again(danger: Danger) -> str:
+def free_again(danger: Danger) -> str:
+    """Say when more of a danger is permitted."""
     newest = PermitRow.objects.filter(danger=danger, at__gt=timezone.now() - WINDOW).aggregate(at=Max("at"))["at"]
     return f"at {newest + WINDOW:%H:%M} UTC" if newest else "when an administrator raises the limit"
 

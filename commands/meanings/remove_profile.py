@@ -4,6 +4,8 @@ takes it out of reach.
 Apple: developer.apple.com/documentation/devicemanagement/remove-profile-command
 """
 
+from collections.abc import Collection, Mapping
+
 from django.db.models import Q
 
 from commands.meanings import Danger, Meaning, meaning
@@ -35,6 +37,23 @@ class RemoveProfile(Meaning):
             if danger:
                 found[candidate.channel_id] = danger
         return found
+
+
+def losing_last_network(going: Mapping[int, Collection[str]]) -> set[int]:
+    """Return the ids of the channels that have no network left once these identifiers are gone from them; three
+    statements.
+    """
+    by_channel: dict[int, list[InstalledProfile]] = {}
+    rows = InstalledProfile.objects.filter(channel__in=list(going)).order_by("id")
+    for row in rows.only("channel_id", "identifier", "payloads", "reported_at"):
+        by_channel.setdefault(row.channel_id, []).append(row)
+    leaving = _leaving(by_channel)
+    found = set()
+    for channel_id, installed in by_channel.items():
+        gone = leaving.get(channel_id, set()) | {name.casefold() for name in going[channel_id]}
+        dangers = {_danger(installed, name, gone, True) for name in going[channel_id]}
+        found |= {channel_id} if Danger.NETWORK in dangers else set()
+    return found
 
 
 def _leaving(by_channel: dict[int, list[InstalledProfile]]) -> dict[int, set[str]]:

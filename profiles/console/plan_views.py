@@ -1,21 +1,19 @@
 """Plans in the console: which devices gain, lose or change what and why; applied as shown, or refused as stale."""
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 
-from devices.models import Device, Membership
+from commands.losses import consequences_of
 from devices.timeline import Actor
 from mdm_project.errors import EspalierError
 from mdm_project.status import Status
 from profiles.assignment_api import NEEDED
 from profiles.console.access import require
-from profiles.lint import Finding, Level, channels_for, lint, scope_of_channels
-from profiles.models import Assignment, Plan, Profile
+from profiles.models import Plan, Profile
 from profiles.plan import StalePlan, apply_plan, plan
-from profiles.versions import latest_version, version_of
+from profiles.plan_findings import findings_of
 
 VIEW_DEVICE = "devices.view_device"
 # What fixes a change to the moment it was planned at; a new plan has its own.
@@ -82,7 +80,7 @@ class PlanPages:
             if answer is not None:
                 return answer
         context |= {"plan": row, "summary": row.summary, "may_apply": may_apply, "needed": NEEDED[row.change["kind"]]}
-        return self.page(request, "console/plan/page.html", {**context, **self._words(row)})
+        return self.page(request, "console/plan/page.html", {**context, **self._words(row, request.user)})
 
     def _apply(self, request, row: Plan, context: dict) -> HttpResponse | None:
         back = self._back(row)  # while what it is about is still there
@@ -104,7 +102,7 @@ class PlanPages:
         except EspalierError as error:
             return self.failed(request, capfirst(error.detail), self._back(row))
 
-    def _words(self, row: Plan) -> dict:
+    def _words(self, row: Plan, user) -> dict:
         change, profile = row.change, _profile_of(row)
         words = STEPS[change["step"]] if change["kind"] == "rollout" else TITLES[change["kind"]]
         items = [each | {"status": KINDS[each["kind"]]} for each in row.summary["items"]]
@@ -115,6 +113,7 @@ class PlanPages:
             "profiles": [each | {"status": KINDS[each["kind"]]} for each in row.summary["profiles"]],
             "back": self._back(row),
             "findings": [] if row.applied_at else findings_of(change, profile),
+            "consequences": [] if row.applied_at else consequences_of(row, user),
             "is_losing": row.summary["counts"]["loses"] > 0,
         }
 
@@ -126,64 +125,6 @@ class PlanPages:
             return reverse("admin:devices_group_change", args=[row.change["group"]])
         except (NoReverseMatch, KeyError):
             return self.route("changelist")
-
-
-def findings_of(change: dict, profile: Profile | None) -> list[Finding]:
-    """Return the errors and warnings of lint about what a plan sends to the devices that it sends it to."""
-    if profile is None:
-        return []
-    if change["kind"] == "publish":
-        found = lint(profile.draft, profile)
-    elif change["kind"] == "roll_back":
-        found = lint(version_of(profile, change["number"]).content, profile)
-    elif change["kind"] == "take_back_profile":
-        found = _findings_of_assigned(profile)
-    elif change["kind"] in ("create_assignment", "change_assignment"):
-        found = _findings_of_assignment(change, profile)
-    else:
-        return []
-    return [finding for finding in found if finding.level is not Level.NOTE]
-
-
-def _findings_of_assignment(change: dict, profile: Profile) -> list[Finding]:
-    fields = _fields(change)
-    number = fields["version"]
-    version = profile.versions.filter(number=number).first() if number else latest_version(profile)
-    if version is None:
-        return []
-    meant = _meant(fields["include"], fields["exclude"])
-    return lint(version.content, scope=scope_of_channels(channels_for(profile, meant), profile))
-
-
-def _findings_of_assigned(profile: Profile) -> list[Finding]:
-    """Return what lint says with all assignments in force, which mean nothing as long as the profile is archived."""
-    version, meant = latest_version(profile), Q(pk__in=[])
-    if version is None:
-        return []
-    for assignment in profile.assignments.filter(is_enabled=True).prefetch_related("include", "exclude"):
-        groups = ([group.pk for group in named.all()] for named in (assignment.include, assignment.exclude))
-        meant |= Q(pk__in=_meant(*groups))
-    devices = Device.objects.filter(meant).order_by().values("pk")
-    return lint(version.content, profile, scope=scope_of_channels(channels_for(profile, devices), profile))
-
-
-def _meant(include: list[int], exclude: list[int]):
-    """Return the devices of groups that are not in others, as a statement to be used in another."""
-    excluded = Membership.objects.filter(group__in=exclude).order_by().values("device")
-    included = Membership.objects.filter(group__in=include).exclude(device__in=excluded)
-    return included.order_by().values("device")
-
-
-def _fields(change: dict) -> dict:
-    """Return groups and version as they will be; what a change does not name stays as the assignment has it."""
-    given = change.get("fields", change)
-    names = ("include", "exclude")
-    stored = dict.fromkeys(names, []) | {"version": None}
-    assignment = Assignment.objects.filter(pk=change.get("assignment")).select_related("version").first()
-    if assignment is not None:
-        stored = {name: list(getattr(assignment, name).values_list("pk", flat=True)) for name in names}
-        stored["version"] = assignment.version.number if assignment.version else None
-    return {name: given.get(name, stored[name]) for name in stored}
 
 
 def _profile_of(row: Plan) -> Profile | None:

@@ -3,6 +3,8 @@
 Apple: support.apple.com/guide/deployment; learn.microsoft.com/powershell/module/exchange/clear-mobiledevice
 """
 
+from collections.abc import Collection
+
 from profiles.removal.facts import MAC, WITHOUT_CONTROLS, DeviceFacts, Origin, ProfileFacts
 from profiles.removal.ways import ADE
 
@@ -57,6 +59,11 @@ _WORDS = {
     "com.apple.TCC.configuration-profile-policy": "the privacy permissions it gave to apps",
     "com.apple.system-extension-policy": "the permission for system extensions, which may stop",
 }
+
+
+def words_of_types(payload_types: Collection[str]) -> list[str]:
+    """Return what goes with payloads of these types, most important first, where more than settings go."""
+    return list(dict.fromkeys(words for kind, words in _WORDS.items() if kind in payload_types))
 
 
 def consequences(device: DeviceFacts, profile: ProfileFacts) -> tuple[str, ...]:
