@@ -1,8 +1,7 @@
 """What inventory asks of which device: facts of Apple's schema, by platform.
 
-A device ignores queries it does not know, so versions matter only where a whole command went away. Left out: what
-wears a device down (attestation), what is a secret (push token), and what says more about a person than about the
-device (hash of the store account).
+What a platform has is taken from the catalogue. A device ignores queries it does not know, so versions matter only
+where a whole command went away.
 
 Apple: developer.apple.com/documentation/devicemanagement/commands-and-queries; access rights: .../mdm (payload).
 """
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from django.db.models import F, Q
 
 from devices.models import Device, Enrollment
+from profiles import catalogue
 
 Platform = Device.Platform
 
@@ -20,38 +20,37 @@ def _names(text: str) -> list[str]:
     return text.split()
 
 
-_EVERYWHERE = _names("""
-UDID SerialNumber DeviceName OSVersion BuildVersion ModelName Model ModelNumber ProductName WiFiMAC
-BluetoothMAC IsSupervised OrganizationInfo MDMOptions AwaitingConfiguration SupplementalOSVersionExtra
-SupplementalBuildVersion TimeZone""")
-_STORAGE = ["DeviceCapacity", "AvailableDeviceCapacity", "BatteryLevel"]
-_HANDHELD = _names("""
-IMEI MEID ICCID PhoneNumber ServiceSubscriptions ModemFirmwareVersion CellularTechnology
-CurrentCarrierNetwork SubscriberCarrierNetwork CarrierSettingsVersion CurrentMCC CurrentMNC SubscriberMCC SubscriberMNC
-DataRoamingEnabled VoiceRoamingEnabled PersonalHotspotEnabled IsRoaming IsNetworkTethered IsActivationLockEnabled
-IsDeviceLocatorServiceEnabled IsDoNotDisturbInEffect IsMDMLostModeEnabled IsCloudBackupEnabled LastCloudBackupDate
-EASDeviceIdentifier DiagnosticSubmissionEnabled AppAnalyticsEnabled SoftwareUpdateDeviceID SoftwareUpdateSettings
-iTunesStoreAccountIsActive AccessibilitySettings""")
+# Wears a device down; hash of a person's store account; a secret. None is asked of anything.
+_NEVER = frozenset({"DevicePropertiesAttestation", "iTunesStoreAccountHash", "PushToken"})
+# Apple's schema offers these to every iOS, but only an iPad can be shared.
 _SHARED_IPAD = _names("""
 IsMultiUser MaximumResidentUsers EstimatedResidentUsers QuotaSize ResidentUsers UserSessionTimeout
 TemporarySessionTimeout TemporarySessionOnly ManagedAppleIDDefaultDomains OnlineAuthenticationGracePeriod
 SkipLanguageAndLocaleSetupForNewUsers""")
-_MAC = _names("""
-ProvisioningUDID IsAppleSilicon HasBattery EthernetMAC HostName LocalHostName IsActivationLockEnabled
-IsActivationLockSupported SystemIntegrityProtectionEnabled SupportsLOMDevice SupportsiOSAppInstalls
-PINRequiredForEraseDevice PINRequiredForDeviceLock ActiveManagedUsers AutoSetupAdminAccounts OSUpdateSettings
-SoftwareUpdateDeviceID EACSPreflight iTunesStoreAccountIsActive""")
-
-QUERIES = {
-    Platform.IOS: [*_EVERYWHERE, *_STORAGE, *_HANDHELD],
-    Platform.IPADOS: [*_EVERYWHERE, *_STORAGE, *_HANDHELD, *_SHARED_IPAD],
-    Platform.MACOS: [*_EVERYWHERE, *_STORAGE, *_MAC],
-    Platform.TVOS: [*_EVERYWHERE, "DeviceID", "iTunesStoreAccountIsActive"],
-    Platform.VISIONOS: [*_EVERYWHERE, *_STORAGE, "EASDeviceIdentifier", "IsMDMLostModeEnabled"],
-    Platform.WATCHOS: [*_EVERYWHERE, *_STORAGE, "IsActivationLockEnabled"],
-    # Not told yet: asked for what tells it.
-    Platform.UNKNOWN: [*_EVERYWHERE, *_STORAGE],
+# Answered by systems that have them, though Apple's schema never names them as queries of theirs.
+_UNNAMED = {
+    Platform.IOS: _names("SIMMCC SIMMNC"),
+    Platform.IPADOS: _names("SIMMCC SIMMNC"),
+    Platform.MACOS: _names("TimeZone CurrentConsoleManagedUser"),
 }
+
+
+def _queries(platform: str) -> list[str]:
+    """Return what a platform is asked: all that Apple's schema says some version of it has, in the schema's order."""
+    queries = catalogue.command("DeviceInformation").find("Queries")
+    system = catalogue.Target(platform).system
+    has = [choice.name for item in queries.subkeys for choice in item.choices if not choice.support[system].is_absent]
+    left_out = _NEVER | (frozenset() if platform == Platform.IPADOS else frozenset(_SHARED_IPAD))
+    return [name for name in (*has, *_UNNAMED.get(platform, ())) if name not in left_out]
+
+
+# Not told yet: asked for what every platform has, which tells it, and for the storage.
+_EVERYWHERE = _names("""
+UDID SerialNumber DeviceName OSVersion BuildVersion ModelName Model ModelNumber ProductName WiFiMAC
+BluetoothMAC IsSupervised OrganizationInfo MDMOptions AwaitingConfiguration SupplementalOSVersionExtra
+SupplementalBuildVersion TimeZone DeviceCapacity AvailableDeviceCapacity BatteryLevel""")
+
+QUERIES = {platform: _queries(platform) for platform in Platform.values if platform} | {Platform.UNKNOWN: _EVERYWHERE}
 
 INSPECT_PROFILES = 1
 DEVICE_INFORMATION = 16

@@ -26,7 +26,13 @@ COLUMNS = (
 )  # fmt: skip
 _LOOKALIKES = str.maketrans("oil", "011")
 _HEX = re.compile(r"[0-9a-f]{12}\Z")
-_DEVICES = "SELECT id FROM devices_device WHERE search_text LIKE ANY(%s)"
+_DIALLED = re.compile(r"\+?[0-9 ()./\-]+\Z")
+SHORTEST_NUMBER = 6
+# What its SIMs are called is beside search_text (of which the database makes a whole table anew), with its own index.
+_DEVICES = (
+    "SELECT id FROM devices_device WHERE search_text LIKE ANY(%s)"
+    " UNION SELECT id FROM devices_device WHERE sim_numbers LIKE ANY(%s) AND sim_numbers <> ''"
+)
 _OF_PEOPLE = (
     "SELECT id FROM devices_device WHERE person_id IN (SELECT id FROM devices_person WHERE search_text LIKE ANY(%s))"
 )
@@ -51,7 +57,8 @@ def containing(text: str) -> Q:
     if not folded:
         return Q(pk__in=[])
     inside, keys = _patterns("%{}%", _forms(folded)), [text, text.lower(), text.upper()]
-    return Q(pk__in=RawSQL(f"{_DEVICES} UNION {_OF_PEOPLE} UNION {_ENROLLED}", [inside, inside, keys]))
+    statement = f"{_DEVICES} UNION {_OF_PEOPLE} UNION {_ENROLLED}"
+    return Q(pk__in=RawSQL(statement, [inside, inside, inside, keys]))
 
 
 def nearest(visible, text: str) -> list[int]:
@@ -81,9 +88,9 @@ def plain(text: str) -> str:
 def _found(visible, forms: list[str]) -> list[int]:
     """Hundreds of one batch of devices contain a text: then equal ones and beginnings are asked for on their own."""
     found: dict[int, None] = {}
-    for statement in (_DEVICES, _OF_PEOPLE):
+    for statement, number in ((_DEVICES, 2), (_OF_PEOPLE, 1)):
         for pattern in ("%{}%", "%\n{}\n%", "%\n{}%"):
-            rows = visible.filter(pk__in=RawSQL(statement, [_patterns(pattern, forms)])).order_by("id")
+            rows = visible.filter(pk__in=RawSQL(statement, [_patterns(pattern, forms)] * number)).order_by("id")
             ids = list(rows.values_list("pk", flat=True)[:CANDIDATES])
             found |= dict.fromkeys(ids)
             if pattern == "%{}%" and len(ids) < CANDIDATES:
@@ -98,14 +105,25 @@ def _nearest(rows, table: str, text: str) -> list[int]:
 
 
 def _forms(text: str) -> list[str]:
-    """Return the ways in which the same may be stored: numbers with spaces, hardware addresses."""
+    """Return the ways in which the same may be stored: numbers with spaces, telephone numbers, hardware addresses."""
     forms = [text]
     bare = re.sub(r"[\s:.\-]", "", text)
     if _HEX.match(bare):
         forms.append(":".join(bare[i : i + 2] for i in range(0, 12, 2)))
     if bare != text and bare.lstrip("+").isdigit():
         forms.append(bare)
-    return forms
+    return list(dict.fromkeys([*forms, *_dialled(text)]))
+
+
+def _dialled(text: str) -> list[str]:
+    """Return the digits of a telephone number: "+1 (202) 555-8613" and "001 202..." as 1202..., "0151..." as 151...
+
+    Stored ones begin with the code of the country, so what is dialled before it, or instead of it, is left out.
+    """
+    if not _DIALLED.match(text):
+        return []
+    digits = re.sub(r"\D", "", text)
+    return [digits, digits.lstrip("0")] if len(digits.lstrip("0")) >= SHORTEST_NUMBER else []
 
 
 def _patterns(pattern: str, forms: list[str]) -> list[str]:
@@ -114,7 +132,7 @@ def _patterns(pattern: str, forms: list[str]) -> list[str]:
 
 def _rank(device: Device, text: str, forms: list[str]) -> tuple:
     """Sort by how well the best of its values fits, then by name."""
-    values = [fold(getattr(device, name) or "") for name in COLUMNS]
+    values = [fold(getattr(device, name) or "") for name in COLUMNS] + device.sim_numbers.split("\n")
     if device.person is not None:
         values += [fold(device.person.name), fold(device.person.email)]
     worst = min(_fit(value, form) for value in values for form in forms)

@@ -5,10 +5,12 @@ Only the keys that were answered count: what was not asked or not allowed stays 
 Apple: developer.apple.com/documentation/devicemanagement/device-information-command
 """
 
+import re
+
 from devices import outbox
 from devices.inventory.answers import keep_newest
 from devices.inventory.device_columns import write_columns
-from devices.inventory.reported import Columns, Reported, flag, key_text, read_columns, real, share, text
+from devices.inventory.reported import KEY_LENGTH, Columns, Reported, flag, key_text, read_columns, real, share, text
 from devices.models import Device, Event
 from devices.platforms import is_hardware_model, platform_of, version_parts
 from mdm_project.platforms import SYSTEMS
@@ -39,6 +41,8 @@ HARDWARE: Columns = (
     ("ModelNumber", "number", key_text),
 )
 CELLULAR: Columns = (("IMEI", "imei", key_text), ("MEID", "meid", key_text), ("PhoneNumber", "phone_number", key_text))
+# Of each line of ServiceSubscriptions, and of the keys that were there before it.
+SIM_KEYS = ("ICCID", "IMEI", "MEID", "EID", "PhoneNumber")
 
 
 def store_device_information(reports: list[Reported]) -> None:
@@ -98,7 +102,17 @@ def _cellular(values: dict, problems: list[str]) -> dict:
     for line in lines:
         for column, value in read_columns(line, CELLULAR, problems, "ServiceSubscriptions").items():
             told[column] = told.get(column) or value
-    return {column: _without_blanks(value, column) for column, value in told.items()}
+    found = {column: _without_blanks(value, column) for column, value in told.items()}
+    numbers = _sim_numbers([values, *lines])
+    return found | ({"sim_numbers": "\n".join(["", *numbers, ""])} if numbers else {})
+
+
+def _sim_numbers(lines: list[dict]) -> list[str]:
+    """Return what the SIMs can be found by, without blanks; telephone numbers by their digits."""
+    told = [(key, line.get(key)) for line in lines for key in SIM_KEYS]
+    texts = [(key, value) for key, value in told if isinstance(value, str)]
+    numbers = [re.sub(r"\D" if key == "PhoneNumber" else r"\s", "", value)[:KEY_LENGTH] for key, value in texts]
+    return list(dict.fromkeys(number.lower().replace("\0", "") for number in numbers if number))
 
 
 def _without_blanks(value: str, column: str) -> str:

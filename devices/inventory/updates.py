@@ -45,6 +45,12 @@ WHERE u.device_id = ANY(%s) AND (u.status <> '' OR u.download_percent IS NOT NUL
   AND NOT EXISTS (SELECT 1 FROM jsonb_to_recordset(%s::jsonb) AS t(device_id bigint, product_key text)
                   WHERE t.device_id = u.device_id AND t.product_key = u.product_key)"""
 
+# Of an update that is not offered only its progress is known: without any there is nothing to tell.
+_FORGET_NAMELESS = """
+DELETE FROM devices_availableupdate u
+WHERE u.device_id = ANY(%s) AND u.name = '' AND u.version = '' AND u.status = ANY(%s)"""
+NOTHING_UNDER_WAY = ["", "Idle"]
+
 
 def store_available_updates(reports: list[Reported]) -> None:
     """Write a batch of lists of updates; the progress of those that stay is kept."""
@@ -57,7 +63,7 @@ def store_available_updates(reports: list[Reported]) -> None:
 
 
 def store_update_status(reports: list[Reported]) -> None:
-    """Write the progress of updates; one that is no longer told of has none."""
+    """Write the progress of updates; one that is no longer told of has none, and one that was never offered goes."""
     kept = _kept(STATUS, reports)
     if not kept:
         return
@@ -68,6 +74,7 @@ def store_update_status(reports: list[Reported]) -> None:
     told = [{"device_id": row["device_id"], "product_key": row["product_key"]} for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(_FORGET_PROGRESS, [[report.device_id for report in kept], json.dumps(told)])
+        cursor.execute(_FORGET_NAMELESS, [[report.device_id for report in kept], NOTHING_UNDER_WAY])
 
 
 def _kept(key: str, reports: list[Reported]) -> list[Reported]:

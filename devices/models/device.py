@@ -63,6 +63,10 @@ class Device(models.Model):
     imei = models.TextField(blank=True, verbose_name="IMEI")
     meid = models.TextField(blank=True, verbose_name="MEID")
     phone_number = models.TextField(blank=True)
+    sim_numbers = models.TextField(
+        blank=True, default="", db_default="", editable=False,
+        help_text="ICCID, IMEI, MEID, EID and digits of the telephone number of every SIM, each between line ends",
+    )  # fmt: skip
     wifi_mac = models.TextField(blank=True, verbose_name="Wi-Fi address")
     bluetooth_mac = models.TextField(blank=True, verbose_name="Bluetooth address")
     ethernet_mac = models.TextField(blank=True, verbose_name="Ethernet address")

@@ -11,6 +11,7 @@ from devices.models import Channel, Device, Enrollment
 from devices.timeline import SCHEDULE, Actor
 from mdm_project import plist
 from mdm_project.crypto import unseal
+from profiles import catalogue
 from tests.factories import make_channel, make_device, make_enrollment, make_staff
 
 pytestmark = pytest.mark.django_db
@@ -207,3 +208,25 @@ def test_a_channel_that_is_gone_by_then_is_no_failure():
     outbox.drain()
     row.refresh_from_db()
     assert row.done_at is not None
+
+
+@pytest.mark.parametrize("platform", [platform for platform in QUERIES if platform])
+def test_l8_a_platform_is_asked_what_apple_says_it_has_and_not_what_it_lacks(platform):
+    """L8: visionOS was asked for Lost Mode and Model, which it lacks, and not for Find My or cloud backup."""
+    queries = catalogue.command("DeviceInformation").find("Queries")
+    system = {"ipados": "iOS", "ios": "iOS", "macos": "macOS", "tvos": "tvOS", "watchos": "watchOS"}.get(
+        platform, "visionOS"
+    )
+    choices = {choice.name: choice for item in queries.subkeys for choice in item.choices}
+    has = {name for name, choice in choices.items() if not choice.support[system].is_absent}
+    asked = set(QUERIES[platform])
+    assert asked - has <= {"SIMMCC", "SIMMNC", "TimeZone", "CurrentConsoleManagedUser"}
+    never = {"DevicePropertiesAttestation", "PushToken", "iTunesStoreAccountHash"}
+    of_shared_ipads = set() if platform == "ipados" else set(QUERIES["ipados"]) - set(QUERIES["ios"])
+    assert has - asked - never <= of_shared_ipads
+    if platform == "visionos":
+        assert {"IsDeviceLocatorServiceEnabled", "IsCloudBackupEnabled", "DiagnosticSubmissionEnabled"} <= asked
+        assert {"SoftwareUpdateDeviceID", "LastCloudBackupDate"} <= asked
+        assert not {"IsMDMLostModeEnabled", "Model"} & asked
+    if platform == "ios":
+        assert {"SIMCarrierNetwork", "SIMMCC", "SIMMNC"} <= asked

@@ -472,5 +472,21 @@ def test_updates_and_their_progress_meet_in_one_row():
 
 def test_progress_of_an_update_that_was_not_offered_is_kept_too():
     channel = make_channel()
-    store("OSUpdateStatus", told(channel, {"OSUpdateStatus": [{"ProductKey": "x", "Status": "Idle"}]}))
-    assert AvailableUpdate.objects.get(product_key="x").status == "Idle"
+    under_way = {"ProductKey": "x", "Status": "Downloading"}
+    store("OSUpdateStatus", told(channel, {"OSUpdateStatus": [under_way]}))
+    assert AvailableUpdate.objects.get(product_key="x").status == "Downloading"
+
+
+@pytest.mark.parametrize("afterwards", [[{"ProductKey": "x", "Status": "Idle"}], []], ids=["idle", "not told of"])
+def test_an_update_that_is_done_leaves_no_row_without_a_name(afterwards):
+    """Issue 9, part 11: the list no longer offers it, and its progress is all that is known of it."""
+    channel = make_channel()
+    later = NOON + timedelta(hours=1)
+    offered = {"ProductKey": "y", "HumanReadableName": "iOS 26", "Version": "26"}
+    store("AvailableOSUpdates", told(channel, {"AvailableOSUpdates": [offered]}))
+    store("OSUpdateStatus", told(channel, {"OSUpdateStatus": [{"ProductKey": "x", "Status": "Installing"}]}))
+    store("OSUpdateStatus", told(channel, {"OSUpdateStatus": afterwards}, later))
+    assert [row.name for row in AvailableUpdate.objects.all()] == ["iOS 26"]
+    store("AvailableOSUpdates", told(channel, {"AvailableOSUpdates": []}, later))
+    store("OSUpdateStatus", told(channel, {"OSUpdateStatus": [{"ProductKey": "y", "Status": "Idle"}]}, later))
+    assert not AvailableUpdate.objects.exists()

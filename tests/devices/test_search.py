@@ -3,9 +3,10 @@
 import pytest
 from django.db import connection
 
+from commands import results
 from devices.folding import fold
 from devices.models import Device
-from devices.search import find_devices, is_exact
+from devices.search import containing, find_devices, is_exact
 from devices.services import assign_person
 from devices.timeline import SYSTEM
 from tests import factories
@@ -158,3 +159,27 @@ def test_every_statement_uses_its_index(user, ada):
             assert index in str(cursor.fetchall())
             cursor.execute(f"EXPLAIN SELECT id FROM {table} ORDER BY search_text <->> %s LIMIT 60", ["okafor"])
             assert f"{index}_nearest" in str(cursor.fetchall())
+
+
+def test_l2_telephone_numbers_are_found_however_they_are_spelled_and_so_are_both_sims(user, db):
+    """L2 of the acceptance test: three spellings found nothing, and ICCID was not searched."""
+    channel = factories.make_channel(factories.make_device("ios", phone_number=""))
+    other = factories.make_channel(factories.make_device("ios"))
+    sims = [
+        {"IMEI": "35 000000 000000 6", "ICCID": "8900 1000 0000 0000 0017", "PhoneNumber": "+1 (202) 555-8613"},
+        {"IMEI": "35 111111 111111 4", "ICCID": "8949 0200 0010 2938 4756", "PhoneNumber": "+4915112345678"},
+    ]
+    factories.make_report(channel, {"QueryResponses": {"ServiceSubscriptions": sims}})
+    results.drain_reports()
+    spellings = [
+        "(202) 555-8613", "+1 (202) 555-8613", "001 202 555 8613", "202.555.8613", "2025558613", "0151 12345678",
+        "0049 151 12345678", "+49 151/12345678", "35 111111 111111 4", "351111111111114", "35 000000 000000 6",
+        "8900 1000 0000 0000 0017", "89490200001029384756", "1029384756",
+    ]  # fmt: skip
+    wrong = {
+        text: found for text in spellings if (found := [d.pk for d in find_devices(text, user)]) != [channel.device_id]
+    }
+    assert wrong == {}
+    listed = {text: list(Device.objects.filter(containing(text)).values_list("pk", flat=True)) for text in spellings}
+    assert listed == dict.fromkeys(spellings, [channel.device_id])
+    assert other.device_id not in [device.pk for device in find_devices("202", user)]
