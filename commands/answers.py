@@ -1,13 +1,13 @@
 """What devices answered, for people: a report in readable terms without its secrets, summed up in a line."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from commands.models import Report, report_context
+from commands.summaries import summarise
 from devices.redaction import redact
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import UnreadablePlist
-from profiles.catalogue.conforming import conform
 
 ENVELOPE = frozenset(
     {"CommandUUID", "Status", "UDID", "EnrollmentID", "UserID", "EnrollmentUserID", "RequestType"}
@@ -47,53 +47,3 @@ def summaries(reports: Iterable[tuple[int, str]]) -> dict[int, str]:
 # A report never changes, so its summary is kept in the process.
 _known: dict[int, str] = {}
 MAX_KNOWN = 4000
-
-
-def summarise(request_type: str, answer: dict) -> str:
-    """Return an answer in one line; values of another type than Apple's schema declares do not count."""
-    if "Unreadable" in answer:
-        return f"cannot be read: {answer['Unreadable']}"
-    answer, _misfits = conform(request_type, answer)
-    told = SUMMARIES.get(request_type, lambda _: "")(answer)
-    if told:
-        return told
-    number = len(answer)
-    return ("1 value" if number == 1 else f"{number} values") if answer else ""
-
-
-def _of_device(answer: dict) -> str:
-    values = answer.get("QueryResponses") or {}
-    system = " ".join(filter(None, [str(values.get("OSVersion") or ""), f"({values.get('BuildVersion')})"]))
-    parts = [values.get("DeviceName"), values.get("ModelName") or values.get("Model"), system]
-    if isinstance(values.get("BatteryLevel"), float | int) and values["BatteryLevel"] >= 0:
-        parts.append(f"battery {values['BatteryLevel']:.0%}")
-    return " · ".join(str(part) for part in parts if part) if values else ""
-
-
-def _of_security(answer: dict) -> str:
-    values = answer.get("SecurityInfo") or {}
-    words = [
-        ("PasscodePresent", "passcode set", "no passcode"),
-        ("PasscodeCompliant", "compliant", "not compliant"),
-        ("FDE_Enabled", "FileVault on", "FileVault off"),
-    ]
-    return " · ".join(yes if values[key] else no for key, yes, no in words if key in values)
-
-
-def _counting(key: str, one: str, many: str) -> Callable[[dict], str]:
-    def told(answer: dict) -> str:
-        items = answer.get(key)
-        return f"{len(items)} {one if len(items) == 1 else many}" if isinstance(items, list) else ""
-
-    return told
-
-
-SUMMARIES: dict[str, Callable[[dict], str]] = {
-    "DeviceInformation": _of_device,
-    "SecurityInfo": _of_security,
-    "InstalledApplicationList": _counting("InstalledApplicationList", "app", "apps"),
-    "ProfileList": _counting("ProfileList", "profile", "profiles"),
-    "CertificateList": _counting("CertificateList", "certificate", "certificates"),
-    "AvailableOSUpdates": _counting("AvailableOSUpdates", "update", "updates"),
-    "ManagedApplicationList": lambda answer: f"{len(answer.get('ManagedApplicationList') or {})} managed apps",
-}

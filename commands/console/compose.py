@@ -18,6 +18,7 @@ from commands.applicability import candidates_of, refusal_of
 from commands.asking import ask
 from commands.console.governor import held_address
 from commands.governor import ConfirmationRequired
+from commands.governor.foreseeing import foresee, rules
 from commands.meanings import meaning_of
 from commands.targets import words_of_search
 from devices.models import Channel, Device, Group, SavedSearch
@@ -185,7 +186,8 @@ class ComposePages:
         context = {
             "title": form.entry.label, "form": form, "about": target, "errors": errors, "sections": form.sections(),
             "about_title": str(device) if device else "Devices", "about_id": device.serial_number if device else "",
-            "is_dangerous": is_dangerous, "refusal": _refusal(form.entry.type, device), "filled": form.filled,
+            "is_dangerous": is_dangerous, "foreseen": _foreseen(form.entry.type, device, request.user),
+            "refusal": _refusal(form.entry.type, device), "filled": form.filled,
             "nothing": "This command has no keys: it says everything by its name.", "button": "Send",
             "button_icon": "send", "lost": "Nothing was sent.", "back_title": "Other commands",
             "back": f"{self.route('choose')}?{request.GET.urlencode()}",
@@ -278,6 +280,15 @@ def _form(slug: str) -> EntryForm:
 
 def _is_dangerous(request_type: str) -> bool:
     return meaning_of(request_type).danger({}) is not None
+
+
+def _foreseen(request_type: str, device: Device | None, user) -> str:
+    """Say what the governor will do about a destructive command, or what holds while its devices are not chosen."""
+    danger = meaning_of(request_type).danger({})
+    if danger is None:
+        return ""
+    actor = Actor.staff(user)
+    return rules(danger, actor) if device is None else foresee(danger, 1, actor).words
 
 
 def _refusal(request_type: str, device: Device | None) -> str:

@@ -110,7 +110,7 @@ def admit(wish: Wish) -> Permit | HeldAction:
 
     What is held takes its share of the limit now, and keeps it if it is cancelled.
     """
-    _check_stopped()
+    check_stopped()
     if not wish.reason.strip():
         raise ReasonRequired("a destructive command needs a reason", fields={"reason": "is needed"})
     number = len(wish.dangers)
@@ -129,10 +129,10 @@ def admit(wish: Wish) -> Permit | HeldAction:
         for danger, devices in counts.items():
             budget = budget_of(danger, wish.actor)
             limits[danger] = budget.limit
-            refusal = refusal or _refusal(budget, danger, devices)
+            refusal = refusal or why_refused(budget, danger, devices)
         if refusal is None:
             count(counts, request_type=wish.request_type, actor=wish.actor, reason=wish.reason)
-            worst = _strictest(limits.values(), max(number, wish.part_of))
+            worst = worst_wait(limits.values(), max(number, wish.part_of))
             if worst is not None:
                 return _hold(wish, worst, number)
             return Permit(frozenset(counts), number)
@@ -145,7 +145,8 @@ def admit(wish: Wish) -> Permit | HeldAction:
     raise error
 
 
-def _check_stopped() -> None:
+def check_stopped() -> None:
+    """Raise Stopped while all destructive commands are stopped."""
     switch = KillSwitch.objects.filter(lifted_at=None).first()
     if switch is not None:
         since = f"{switch.stopped_at:%Y-%m-%d %H:%M} UTC"
@@ -158,7 +159,7 @@ def forbid_while_stopped() -> None:
     What is queued in this transaction is either refused here or found, and cancelled, by whoever throws the switch.
     """
     locks.take_shared(locks.Lock.SWITCH)
-    _check_stopped()
+    check_stopped()
 
 
 def lock_switch() -> None:
@@ -209,7 +210,8 @@ def _limit_of(danger: Danger, actor: Actor) -> GovernorLimit:
     return own
 
 
-def _refusal(budget: Budget, danger: Danger, count: int) -> str | None:
+def why_refused(budget: Budget, danger: Danger, count: int) -> str | None:
+    """Say why a limit does not allow a number of devices, or nothing."""
     if count <= budget.left:
         return None
     limit = budget.limit
@@ -248,7 +250,7 @@ def count(counts: dict[Danger, int], *, request_type: str, actor: Actor, reason:
     )
 
 
-def _strictest(limits, number: int) -> GovernorLimit | None:
+def worst_wait(limits, number: int) -> GovernorLimit | None:
     """Return the limit by which it has to wait, one that wants a second person first."""
     limits = list(limits)
     second = [it for it in limits if it.second_person_above is not None and number > it.second_person_above]

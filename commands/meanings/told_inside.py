@@ -18,6 +18,8 @@ _MIRRORING = {
 @meaning("RequestMirroring")
 class RequestMirroring(Meaning):
     def check(self, payload):
+        if not (payload.get("DestinationName") or payload.get("DestinationDeviceID")):
+            return {"DestinationName": "or DestinationDeviceID is needed: where the screen is to be shown"}
         if not 10 <= payload.get("ScanTime", 30) <= 300:
             return {"ScanTime": "must be from 10 to 300 seconds"}
         return {}
@@ -37,6 +39,10 @@ class DeleteUser(Meaning):
         if payload.get("UserName") or payload.get("DeleteAllUsers"):
             return {}
         return {"UserName": "is needed unless DeleteAllUsers is true"}
+
+    def refusal(self, candidate, payload):
+        is_all = (payload or {}).get("DeleteAllUsers") is True
+        return "on a Mac each user is deleted by name" if is_all and candidate.is_mac else ""
 
 
 @meaning("RefreshCellularPlans")

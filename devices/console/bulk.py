@@ -82,6 +82,7 @@ class BulkActions(BulkWorkflows):
                 held = held_address(request.user) if asked.held else ""
                 return HttpResponseRedirect(held or sending.address_of(asked) or context["back"])
         context |= {"form": form, "name": name, "title": form.title}
+        context["foreseen"] = sending.foreseen(form_class, sending.channels_of(devices), request.user)
         context["left_out"] = sending.left_out_words(form_class, sending.channels_of(devices))
         return self.page(request, "console/device/bulk_form.html", context)
 

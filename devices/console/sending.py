@@ -8,7 +8,8 @@ from django.urls import reverse
 from commands.applicability import candidates_of, refusal_of, split
 from commands.asking import Asked, ask
 from commands.forms import ASKING, CHANGING, DANGEROUS, FORMS, AnyCommand, CommandForm
-from commands.meanings import Candidate
+from commands.governor.foreseeing import Foreseen, foresee
+from commands.meanings import Candidate, meaning_of
 from devices.console.page import Health
 from devices.models import Channel, Device
 from devices.timeline import Actor
@@ -88,6 +89,15 @@ def left_out_words(form: type[CommandForm], channels) -> str:
     reasons = Counter(refusal.reason for refusal in refused).most_common(MAX_REASONS)
     told = ", ".join(f"{reason} ({number})" for reason, number in reasons)
     return f"{len(refused)} of {len(candidates)} cannot take it and are left out: {told}."
+
+
+def foreseen(form: type[CommandForm], channels, user) -> Foreseen | None:
+    """Say what the governor will do about a command for some channels; None where it is not destructive."""
+    danger = meaning_of(form.request_type).danger({}) if form.request_type else None
+    if danger is None:
+        return None
+    fit, _refused = split(form.request_type, candidates_of(channels.reachable()))
+    return foresee(danger, len(fit), Actor.staff(user)) if fit else None
 
 
 def form_class(name: str) -> type[CommandForm] | None:

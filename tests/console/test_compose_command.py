@@ -140,3 +140,18 @@ def test_a_new_item_of_settings_is_the_setting_that_was_chosen(console):
     page = console.get(part).content.decode()
     assert '<option value="TimeZone" selected>' in page
     assert "Finding it by location goes off" in page
+
+
+def test_a_rule_that_apple_states_in_prose_is_checked_beside_the_form(console):
+    """A3: a command that no device would take does not read "Nothing is wrong"."""
+    address = f"{address_of('device-lostmode-enable')}preview/"
+    empty = text_of(console.post(address, {}))
+    assert "PhoneNumber is needed: it is what the finder sees" in empty
+    assert "Fits Apple's schema" in text_of(console.post(address, {"v:/Message": "Call us"}))
+
+
+def test_the_form_of_something_destructive_tells_the_limits_first(console):
+    device = factories.make_channel(factories.make_device("ios")).device
+    assert "10 more devices within this hour" in text_of(console.get(address_of("device-erase")))
+    assert "It goes out at once." in text_of(console.get(f"{address_of('device-erase')}?device={device.pk}"))
+    assert "within this hour" not in text_of(console.get(address_of("profile-list")))

@@ -274,6 +274,16 @@ def test_everything_that_matches_is_chosen_across_pages(console):
     assert set(asked) == {mac.pk for mac in macs}
 
 
+def test_erasing_many_says_what_the_governor_will_do_before_anything_is_typed(console):
+    """Console A2: limit, delay and second person."""
+    devices = [factories.make_channel().device for _ in range(11)]
+    assert "wait 5 minutes, in which it can be cancelled" in text_of(bulk(console, devices[:2], command="EraseDevice"))
+    assert "wait for a second person" in text_of(bulk(console, devices[:6], command="EraseDevice"))
+    assert "It will be refused for 11 devices: Erase is limited" in text_of(
+        bulk(console, devices, command="EraseDevice")
+    )
+
+
 def test_erasing_many_wants_their_number_typed(console):
     devices = [factories.make_channel().device for _ in range(2)]
     fields = {"command": "EraseDevice", "confirmed": "1", "reason": "sold"}
