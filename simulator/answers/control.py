@@ -20,6 +20,8 @@ PIN_LENGTH = 6
 def device_lock(device: "PretendDevice", channel: Channel, content: dict) -> Answer | dict:
     state = device.state
     if not state.hardware.is_mac:
+        if not {"Message", "PhoneNumber"} & content.keys():
+            return {}
         if state.lost_mode:
             return {"MessageResult": "DeviceInLostMode"}
         return {"MessageResult": "Success" if state.has_passcode else "NoPasscodeSet"}

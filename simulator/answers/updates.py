@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 from simulator.answers import Malformed, command
 from simulator.catalog import RELEASES
+from simulator.chains import link
 from simulator.state import Channel
 
 if TYPE_CHECKING:
     from simulator.device import PretendDevice
 
 PROGRESS = ((0.0, "Idle"), (0.45, "Downloading"), (1.0, "Installing"))
+NO_UPDATE = (
+    link("DeviceManagement.error", 2213, "No update available."),
+    link("com.apple.softwareupdateservices.errors", 3, "The operation couldn’t be completed."),
+)
 OS_NAMES = {"iPhone": "iOS", "iPad": "iPadOS", "Apple TV": "tvOS", "Mac": "macOS"}
 
 
@@ -74,14 +79,24 @@ def schedule_os_update(device: "PretendDevice", channel: Channel, content: dict)
         isinstance(update, dict) and isinstance(update.get("InstallAction"), str) for update in content["Updates"]
     ):
         raise Malformed
+    results = (_schedule(device, update) for update in content["Updates"])
+    return {"UpdateResults": [result for result in results if result]}
+
+
+def _schedule(device: "PretendDevice", update: dict) -> dict:
+    """Schedule one update, or say that there is none of that name; nothing is said where none was named."""
     available = newest(device)
+    key = _product_key(device, *available) if available else ""
+    named = {name: update[name] for name in ("ProductKey", "ProductVersion") if name in update}
+    known = {"ProductKey": key, "ProductVersion": available[0]} if available else {}
+    if any(known.get(name) != value for name, value in named.items()):
+        asked = update.get("ProductKey") or update["ProductVersion"]
+        return {"ProductKey": asked, "InstallAction": "Error", "Status": "Idle", "ErrorChain": list(NO_UPDATE)}
     if available is None:
-        return {"UpdateResults": []}
-    key = _product_key(device, *available)
+        return {}
     device.state.settings["Update"] = {"ProductKey": key, "Step": 0, "Version": available[0], "Build": available[1]}
-    action = content["Updates"][0]["InstallAction"]
-    action = "InstallASAP" if action == "Default" else action
-    return {"UpdateResults": [{"ProductKey": key, "InstallAction": action, "Status": "Downloading"}]}
+    action = "InstallASAP" if update["InstallAction"] == "Default" else update["InstallAction"]
+    return {"ProductKey": key, "InstallAction": action, "Status": "Downloading"}
 
 
 @command("OSUpdateStatus")

@@ -217,7 +217,7 @@ def test_a_lock_without_passcode_says_so(tell):
     def prepare(device):
         device.state.has_passcode = False
 
-    _, report = ask(tell, "DeviceLock", prepare=prepare)
+    _, report = ask(tell, "DeviceLock", Message="Call", prepare=prepare)
     assert report["MessageResult"] == "NoPasscodeSet"
 
 
