@@ -36,10 +36,25 @@ class WorkflowStepSerializer(serializers.Serializer):
 class WorkflowSerializer(serializers.ModelSerializer):
     state = serializers.CharField(help_text="running, done, failed, cancelled")
     device_id = serializers.IntegerField()
+    waits_for_person = serializers.BooleanField(
+        source="is_waiting_for_person", help_text="it goes on only when a person does something; the note says what"
+    )
 
     class Meta:
         model = Workflow
-        fields = ["id", "kind", "device_id", "batch", "state", "note", "actor", "reason", "started_at", "finished_at"]
+        fields = [
+            "id",
+            "kind",
+            "device_id",
+            "batch",
+            "state",
+            "waits_for_person",
+            "note",
+            "actor",
+            "reason",
+            "started_at",
+            "finished_at",
+        ]
 
 
 class WorkflowDetailSerializer(WorkflowSerializer):
@@ -114,7 +129,7 @@ class WorkflowList(ApiView, ListCreateAPIView):
     access = {"GET": reading(VIEW), "POST": STARTING}
     queryset = Workflow.objects.all()
     serializer_class = WorkflowSerializer
-    filterset_fields = ["kind", "state", "device", "batch"]
+    filterset_fields = ["kind", "state", "waits_for_person", "device", "batch"]
     ordering = ["-id"]
 
     def get_queryset(self):

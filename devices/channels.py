@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from devices import escrow, outbox
+from devices.automated import note_automated
 from devices.changes import tell_changed
 from devices.erasing import Contact, note_contact
 from devices.identity import Presented
@@ -344,6 +345,8 @@ def _count_token_update(channel: Channel, message: dict, presented: Presented) -
     awaiting = message.get("AwaitingConfiguration")
     if isinstance(awaiting, bool):
         Device.objects.filter(pk=channel.device_id).update(is_awaiting_configuration=awaiting)
+        if awaiting:
+            note_automated([channel.device_id])
     unlock_token = message.get("UnlockToken")
     if isinstance(unlock_token, bytes) and 0 < len(unlock_token) <= escrow.MAX_SECRET_BYTES:
         escrow.keep_secret(channel.device_id, EscrowedSecret.Kind.UNLOCK_TOKEN, unlock_token)

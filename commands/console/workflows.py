@@ -17,6 +17,7 @@ from unfold.widgets import (
 from commands.models import Command
 from commands.workflows.definition import Definition, InvalidParameters, Parameter
 from commands.workflows.definitions import definition_of, definitions
+from commands.workflows.fitness import Facts, refusal_for, refusals_for
 from commands.workflows.models import Workflow, WorkflowStep
 from commands.workflows.services import cancel_workflow, end_workflow, start_workflow
 from devices.console.forms import ReasonForm
@@ -37,6 +38,7 @@ STATES = {
     Workflow.State.FAILED: status.FAILED,
     Workflow.State.CANCELLED: status.CANCELLED,
 }
+WAITS_FOR_PERSON = status.Status("Waits for a person", "attn", "person_alert")
 STEP_STATES = {
     WorkflowStep.State.WAITING: status.Status("Not begun", "wait", "radio_button_unchecked"),
     WorkflowStep.State.RUNNING: status.Status("Running", "info", "hourglass_top"),
@@ -45,6 +47,11 @@ STEP_STATES = {
     WorkflowStep.State.FAILED: status.FAILED,
     WorkflowStep.State.CANCELLED: status.CANCELLED,
 }
+
+
+def state_word(workflow: Workflow) -> status.Status:
+    """Say where a workflow stands in a word; what waits for a person is a state of its own."""
+    return WAITS_FOR_PERSON if workflow.is_waiting_for_person else STATES[workflow.state]
 
 
 def _step_word(row: WorkflowStep) -> status.Status:
@@ -109,7 +116,7 @@ class StartForm(forms.Form):
 class WorkflowAdmin(ReadOnlyAdmin):
     list_display = ("kind_column", "device_column", "state_column", "note_column", "actor", "started_column")
     list_display_links = None
-    list_filter = ("state", "kind")
+    list_filter = ("state", "waits_for_person", "kind")
     list_select_related = ("device",)
     search_fields = ("device__serial_number", "device__name", "actor", "reason")
     search_help_text = "Serial number, name, who, reason"
@@ -145,7 +152,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
 
     @display(description="State", ordering="state")
     def state_column(self, workflow):
-        return show_status(STATES[workflow.state])
+        return show_status(state_word(workflow))
 
     @display(description="Where it stands")
     def note_column(self, workflow):
@@ -174,7 +181,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         may_change = request.user.has_perm("commands.change_workflow")
         context = {
             "title": definition.title, "workflow": workflow, "definition": definition, "steps": steps,
-            "state": STATES[workflow.state], "may_change": may_change and workflow.state == Workflow.State.RUNNING,
+            "state": state_word(workflow), "may_change": may_change and workflow.state == Workflow.State.RUNNING,
         }  # fmt: skip
         return self.page(request, "console/workflow/page.html", context)
 
@@ -186,7 +193,11 @@ class WorkflowAdmin(ReadOnlyAdmin):
     def choose_view(self, request, device_id):
         """Show the workflows for a device, those that are of no use to it with the reason."""
         device = self._device(request, device_id)
-        choices = [(definition, definition.refusal(device)) for definition in definitions().values()]
+        facts = Facts.of([device])
+        choices = [
+            (definition, refusals_for(definition, [device], facts=facts).get(device.pk, ""))
+            for definition in definitions().values()
+        ]
         context = {"title": f"Workflows for {device}", "device": device, "choices": choices}
         context["back"] = f"/console/devices/device/{device.pk}/change/"
         return self.dialog(request, "console/workflow/choose.html", context)
@@ -204,7 +215,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         )  # fmt: skip
         context = {"title": f"{definition.title}: {device}", "form": form, "button": "Start"}
         context |= {"back": f"/console/devices/device/{device.pk}/change/", "is_danger": definition.is_dangerous}
-        context["warning"] = definition.refusal(device)
+        context["warning"] = refusal_for(definition, device)
         if request.method == "POST" and form.is_valid():
             try:
                 workflow = start_workflow(

@@ -166,6 +166,10 @@ class HeldAction(models.Model):
         return self.finished_at is not None and self.command_id is None
 
     @property
+    def needs_second_person(self) -> bool:
+        return self.state == self.State.NEEDS_APPROVAL
+
+    @property
     def words(self) -> str:
         """Say where it stands."""
         if self.state == self.State.DELAYED:

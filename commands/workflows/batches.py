@@ -18,6 +18,7 @@ from commands.models import QueuedCommand
 from commands.queue import cancel_commands
 from commands.workflows.definition import Definition
 from commands.workflows.definitions import definition_of, definitions
+from commands.workflows.fitness import Facts, refusals_for
 from commands.workflows.models import Workflow, WorkflowBatch, WorkflowStep
 from commands.workflows.notice import look_soon
 from commands.workflows.services import WorkflowRefused, clean_wish
@@ -53,21 +54,23 @@ class BatchPlan:
         return f"{len(self.refused)} of {self.total} cannot: {'; '.join(reasons)}." if reasons else ""
 
 
-def plan_batch(kind: str, devices) -> BatchPlan:
+def plan_batch(kind: str, devices, parameters: dict | None = None) -> BatchPlan:
     """Split a queryset of devices into those that would take a workflow and the others; raises UnknownWorkflow."""
-    return _plan(definition_of(kind), list(devices.order_by("id")))
+    rows = list(devices.order_by("id"))
+    return _plan(definition_of(kind), rows, Facts.of(rows), parameters)
 
 
 def plans_of(devices) -> list[BatchPlan]:
     """Return the plan of every workflow for a queryset of devices, which are read once."""
     rows = list(devices.order_by("id"))
-    return [_plan(definition, rows) for definition in definitions().values()]
+    facts = Facts.of(rows)
+    return [_plan(definition, rows, facts) for definition in definitions().values()]
 
 
-def _plan(definition: Definition, rows: list[Device]) -> BatchPlan:
+def _plan(definition: Definition, rows: list[Device], facts: Facts, parameters: dict | None = None) -> BatchPlan:
     running = Workflow.objects.running().filter(kind=definition.kind, device__in=[row.pk for row in rows])
     said = dict.fromkeys(running.order_by().values_list("device_id", flat=True), RUNNING_ALREADY)
-    said = definition.refusals_of(rows) | said
+    said = refusals_for(definition, rows, parameters, facts) | said
     refused = [Refusal(0, row.pk, row.serial_number, said[row.pk]) for row in rows if row.pk in said]
     return BatchPlan(definition, [row for row in rows if row.pk not in said], refused)
 
@@ -82,7 +85,7 @@ def start_batch(
     """
     definition = definition_of(kind)
     values = clean_wish(definition, parameters, reason)
-    plan = plan_batch(kind, devices)
+    plan = plan_batch(kind, devices, values)
     if not plan.devices:
         raise WorkflowRefused(plan.words or "there is no device to start it on")
     if definition.is_dangerous and confirmed != len(plan.devices):

@@ -26,10 +26,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Wait:
-    """The step goes on: what it waits for, and when to look again although no report came."""
+    """The step goes on: what it waits for, and when to look again although no report came.
+
+    ``is_for_a_person``: nothing but a person can bring it further.
+    """
 
     why: str
     again_in: timedelta = timedelta(minutes=1)
+    is_for_a_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Again:
     why: str
     again_in: timedelta
     is_failure: bool = False
+    is_for_a_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ Outcome = Done | Wait | Again | Failed
 @dataclass(frozen=True)
 class Step:
     """One step. ``begin`` asks; it may return an outcome at once. ``look`` says where it stands, after every report
-    and when its time has come; without one, the step is done when every command was acknowledged. With
-    ``is_for_a_person`` it goes on only when somebody does something, which its note says.
+    and when its time has come; without one, the step is done when every command was acknowledged.
+    ``proven`` looks, before anything is asked or waited for, whether the facts show that nothing is left to do.
     """
 
     name: str
@@ -65,7 +70,7 @@ class Step:
     timeout: timedelta = timedelta(days=30)
     attempts: int = 3
     needs_enrollment: bool = True
-    is_for_a_person: bool = False
+    proven: "Callable[[Run], Done | None] | None" = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,9 @@ REPEAT_STEP, START_ANEW, STOP = "repeat step", "start anew", "stop"
 class Definition:
     """A kind of workflow. ``refusal`` says why it is of no use for a device, or nothing (``refusals`` for many devices,
     by id, where that takes a statement); ``end_title`` names the button that ends what would go on for ever; before one
-    that ``loses_data`` the serial number is typed.
+    that ``loses_data`` the serial number is typed. ``needs`` names the commands without which it cannot end, by the
+    parameters that were entered ({} while they are not known); ``watches`` the answers that it is looked at after,
+    whoever asked.
     """
 
     kind: str
@@ -159,6 +166,8 @@ class Definition:
     on_reenrollment: str = REPEAT_STEP
     check: Callable[[dict], dict[str, str]] = field(default=lambda values: {})
     refusals: "Callable[[Sequence[Device]], dict[int, str]] | None" = None
+    needs: Callable[[dict], tuple[str, ...]] = field(default=lambda values: ())
+    watches: tuple[str, ...] = ()
 
     def refusals_of(self, devices: "Sequence[Device]") -> dict[int, str]:
         """Return why it is of no use for some of many devices, by id."""

@@ -48,7 +48,9 @@ def advance(workflow_id: int) -> None:
         for _round in range(len(run.rows) + 1):
             if not _apply(run, _next_outcome(run)):
                 break
-        workflow.save(update_fields=["state", "memory", "note", "due_at", "finished_at", "enrollment"])
+        workflow.save(
+            update_fields=["state", "memory", "note", "due_at", "waits_for_person", "finished_at", "enrollment"]
+        )
 
 
 def _next_outcome(run: Run) -> Outcome:
@@ -59,10 +61,13 @@ def _next_outcome(run: Run) -> Outcome:
         outcome = _membership(run)
         if outcome is not None:
             return outcome
+    proven = run.step.proven(run) if run.step.proven else None
+    if proven is not None:
+        return proven
     if run.row.state == StepState.RUNNING:
         return run.look()
     if run.row.begins_at and run.row.begins_at > now:
-        return Wait(run.row.note, run.row.begins_at - now)
+        return Wait(run.row.note, run.row.begins_at - now, run.workflow.waits_for_person)
     return _begin(run, now)
 
 
@@ -107,7 +112,7 @@ def _begin(run: Run, now: datetime) -> Outcome:
     run.memory.pop(TOLD, None)
     if isinstance(begun, Wait) and not run.has_asked:
         # Nothing is under way that could be looked at: it is begun again.
-        return Again(begun.why, begun.again_in)
+        return Again(begun.why, begun.again_in, is_for_a_person=begun.is_for_a_person)
     return begun
 
 
@@ -139,7 +144,7 @@ def _apply(run: Run, outcome: Outcome) -> bool:
         return _again(run, outcome, now)
     run.row.note = outcome.why
     run.row.save(update_fields=["note", "begun_at"])
-    _look_again(run, outcome.why, now + outcome.again_in)
+    _look_again(run, outcome, now + outcome.again_in)
     return False
 
 
@@ -159,13 +164,13 @@ def _again(run: Run, outcome: Again, now: datetime) -> bool:
         return _apply(run, Failed(outcome.why))
     row.state, row.note, row.begins_at = StepState.WAITING, outcome.why, now + outcome.again_in
     row.save(update_fields=["state", "note", "begins_at", "attempts", "times"])
-    _look_again(run, outcome.why, row.begins_at)
+    _look_again(run, outcome, row.begins_at)
     return False
 
 
-def _look_again(run: Run, why: str, moment: datetime) -> None:
+def _look_again(run: Run, outcome: Wait | Again, moment: datetime) -> None:
     deadline = run.row.deadline_at
-    run.workflow.note = why
+    run.workflow.note, run.workflow.waits_for_person = outcome.why, outcome.is_for_a_person
     run.workflow.due_at = min(moment, deadline) if deadline else moment
 
 
@@ -177,7 +182,7 @@ def _end_step(row: WorkflowStep, state: str, note: str, now: datetime) -> None:
 def end(workflow: Workflow, state: str, note: str, now: datetime, actor: str = "") -> None:
     """End a workflow whose row is locked, and tell the timeline; the caller saves the row."""
     drop_held(workflow)
-    workflow.state, workflow.note, workflow.finished_at = state, note, now
+    workflow.state, workflow.note, workflow.finished_at, workflow.waits_for_person = state, note, now, False
     title = definition_of(workflow.kind).title
     words = f"{title}: {workflow.get_state_display().lower()}" + (f" ({note})" if note else "")
     record_event(

@@ -78,6 +78,9 @@ class Workflow(models.Model):
     note = models.TextField(blank=True, help_text="how it ended, or what it waits for, in words")
     started_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(default=timezone.now, help_text="when it is looked at next")
+    waits_for_person = models.BooleanField(
+        default=False, db_default=False, help_text="while it runs: only a person can bring it further"
+    )
     end_wished_at = models.DateTimeField(null=True, help_text="a person wants what goes on for ever to end")
     finished_at = models.DateTimeField(null=True)
 
@@ -94,6 +97,10 @@ class Workflow(models.Model):
 
     def __str__(self):
         return f"{self.kind} on {self.device_id}"
+
+    @property
+    def is_waiting_for_person(self) -> bool:
+        return self.waits_for_person and self.state == self.State.RUNNING
 
     @property
     def parameters_context(self) -> str:

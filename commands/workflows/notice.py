@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
+from commands.interpreters import CommandReport, interprets
 from commands.workflows.models import Workflow, WorkflowStep
 from mdm_project.kicker import Kicker
 
@@ -21,3 +22,14 @@ def commands_answered(command_ids: Iterable[int]) -> None:
 def look_soon() -> None:
     """Ask for a worker after the commit."""
     transaction.on_commit(_advancer.kick)
+
+
+@interprets("SecurityInfo", "RotateFileVaultKey")
+def answers_watched(reports: list[CommandReport]) -> None:
+    """Have the workflows looked at that watch for such answers, whoever asked."""
+    from commands.workflows.definitions import definitions
+
+    kinds = [it.kind for it in definitions().values() if reports and reports[0].request_type in it.watches]
+    devices = {report.device_id for report in reports}
+    if kinds and Workflow.objects.running().filter(kind__in=kinds, device__in=devices).update(due_at=timezone.now()):
+        look_soon()

@@ -17,16 +17,8 @@ class WorkflowQuerySet(models.QuerySet):
         return self.filter(state="running")
 
     def waiting_for_a_person(self):
-        """Those at a step, begun at least once, that goes on only when somebody does something."""
-        from commands.workflows.definitions import definitions
-
-        meant = models.Q(pk__in=[])
-        for definition in definitions().values():
-            names = [step.name for step in definition.steps if step.is_for_a_person]
-            if names:
-                meant |= models.Q(kind=definition.kind, steps__name__in=names)
-        open_steps = {"steps__state__in": ("waiting", "running"), "steps__begun_at__isnull": False}
-        return self.running().filter(meant, **open_steps).exclude(note="")
+        """Those that go on only when somebody does something: logs in to a Mac, approves what is held."""
+        return self.running().filter(waits_for_person=True)
 
     def due(self):
         return self.running().filter(due_at__lte=timezone.now()).order_by("due_at", "id")

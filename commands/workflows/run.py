@@ -144,7 +144,7 @@ def _held(run: Run) -> Outcome | None:
         del run.memory["held_action"]
         return Failed(held.words)
     if held.command is None:
-        return Wait(held.words, timedelta(seconds=30))
+        return Wait(held.words, timedelta(seconds=30), is_for_a_person=held.needs_second_person)
     del run.memory["held_action"]
     run.row.commands.add(held.command)
     run.row.begun_at = min(run.row.begun_at, held.command.created_at)

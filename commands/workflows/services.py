@@ -10,6 +10,7 @@ from commands.queue import cancel_commands
 from commands.workflows import engine
 from commands.workflows.definition import Definition
 from commands.workflows.definitions import definition_of
+from commands.workflows.fitness import refusal_for
 from commands.workflows.models import Workflow, WorkflowStep
 from commands.workflows.notice import look_soon
 from devices.models import Device, Enrollment
@@ -44,7 +45,7 @@ def start_workflow(kind: str, device: Device, parameters: dict, *, actor: Actor,
     """
     definition = definition_of(kind)
     values = clean_wish(definition, parameters, reason)
-    refusal = definition.refusal(device)
+    refusal = refusal_for(definition, device, values)
     if refusal:
         raise WorkflowRefused(refusal)
     current = Enrollment.objects.enrolled().filter(device=device).order_by("-id").first()
@@ -112,7 +113,7 @@ def cancel_workflow(workflow: Workflow, *, actor: Actor, reason: str = "") -> in
         )
         open_steps.update(state=StepState.CANCELLED, finished_at=now)
         engine.end(locked, Workflow.State.CANCELLED, note, now, actor.name)
-        locked.save(update_fields=["state", "memory", "note", "finished_at"])
+        locked.save(update_fields=["state", "memory", "note", "waits_for_person", "finished_at"])
     return number
 
 

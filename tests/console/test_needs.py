@@ -97,13 +97,12 @@ def test_a_failure_of_many_commands_is_one_and_leads_to_all_its_devices(console)
 def test_a_workflow_that_waits_for_somebody_is_told(console):
     channel = factories.make_channel(factories.make_device("macos"))
     workflow = Workflow.objects.create(
-        kind="enable_filevault", device=channel.device, parameters_encrypted=b"x", note="Have a new key made."
-    )
-    step = workflow.steps.create(position=1, name="wait", begun_at=timezone.now())
+        kind="enable_filevault", device=channel.device, parameters_encrypted=b"x", note="Have a new key made.",
+        waits_for_person=True,
+    )  # fmt: skip
     need = needs(console)["“Turn on FileVault with escrow” waits for somebody on 1 device"]
     assert need.detail == "Have a new key made." and str(workflow.pk) in need.link
-    step.name = "install"
-    step.save()
+    Workflow.objects.update(waits_for_person=False)
     assert not any("FileVault" in title for title in needs(console))
 
 

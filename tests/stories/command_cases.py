@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devices.filevault import filevault_profile
-from devices.models import Device, Enrollment
+from devices.models import Device
 from profiles import catalogue
 from profiles.catalogue import Entry
 from profiles.catalogue.examples import maximal, minimal
@@ -87,9 +87,7 @@ def have_bypass_code(cast, device) -> None:
 
 
 def await_configuration(cast, device) -> None:
-    """Put the device into Setup Assistant, enrolled automatically; there is no other way yet to enroll like that."""
-    current = Enrollment.objects.filter(device__udid=device.state.hardware.udid, is_current=True)
-    current.update(kind=Enrollment.Kind.ADE)
+    """Put the device into Setup Assistant; that it says so makes its enrollment an automated one (B11)."""
     device.state.is_awaiting_configuration = True
     cast.stage.act(device.update_token(device.channel))
 

@@ -6,9 +6,13 @@ import pytest
 from django.utils import timezone
 
 from commands.models import Command, QueuedCommand
+from commands.results import drain_reports
+from commands.schedule import refresh_inventory
+from commands.workflows.engine import advance_due
 from commands.workflows.services import WorkflowRefused, start_workflow
 from devices.escrow import open_secret
-from devices.models import Enrollment, EscrowedSecret, Event
+from devices.models import Channel, EscrowedSecret, Event
+from devices.timeline import SCHEDULE
 from simulator.catalog import MAC
 from simulator.chains import MDM_CLIENT, link
 from tests.stories.test_workflows import asked, lee, look, row_of, steps_of, visit  # noqa: F401 (a fixture)
@@ -81,6 +85,24 @@ def test_filevault_that_was_on_before_is_said_to_keep_its_key_elsewhere(stage, l
     visit(stage, device, workflow)
     assert workflow.state == "done", workflow.note
     assert keys_of(device) == [(device.state.recovery_key, True)]
+
+
+def test_filevault_is_done_by_whatever_security_info_proves_it(stage, lee):  # noqa: F811
+    """B10: the inventory asked; the workflow does not wait for its own question four hours later."""
+    device = plain_mac(stage)
+    workflow = start_workflow("enable_filevault", row_of(device), {"deferrals": 0}, actor=lee)
+    look(workflow)
+    for _ in range(2):
+        visit(stage, device, workflow)
+    assert (workflow.state, workflow.is_waiting_for_person) == ("running", True)
+    device.log_in()
+    refresh_inventory(Channel.objects.device_channels().filter(device=row_of(device)), actor=SCHEDULE)
+    stage.act(device.connect_all())
+    drain_reports()
+    advance_due()
+    workflow.refresh_from_db()
+    assert (workflow.state, workflow.is_waiting_for_person) == ("done", False), workflow.note
+    assert asked(workflow).count("SecurityInfo") == 1
 
 
 def test_filevault_waits_for_a_mac_that_is_offline_for_a_week(stage, lee):  # noqa: F811
@@ -184,11 +206,10 @@ ACCOUNT = {
 
 
 def new_mac(stage):
-    """Enroll a Mac whose Setup Assistant waits, automatically; there is no other way yet to enroll like that."""
+    """B11: enroll a Mac whose Setup Assistant waits; what it says of that makes the enrollment an automated one."""
     device = stage.new_device(MAC)
     device.state.is_awaiting_configuration = True
     stage.act(device.enroll(f"{stage.server_url}/enroll/demo/profile"))
-    Enrollment.objects.filter(device=row_of(device), is_current=True).update(kind=Enrollment.Kind.ADE)
     return device
 
 
@@ -238,7 +259,6 @@ def test_a_new_mac_that_was_wiped_before_it_was_let_out_gets_its_accounts_again(
     device.erase()
     device.state.is_awaiting_configuration = True
     stage.act(device.enroll(f"{stage.server_url}/enroll/demo/profile"))
-    Enrollment.objects.filter(device=row_of(device), is_current=True).update(kind=Enrollment.Kind.ADE)
     look(workflow)
     for _step in range(3):
         visit(stage, device, workflow)

@@ -15,6 +15,7 @@ from devices.filevault import filevault_profile
 from devices.models import Device, EscrowedSecret
 
 RECOVERY_KEY = EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY
+PROVEN = "SecurityInfo says that FileVault is on, and our certificate opened its recovery key"
 LOOK_EVERY = timedelta(hours=4)
 
 
@@ -48,11 +49,8 @@ def _install(run: Run) -> Outcome | None:
     return None
 
 
-def _ask_security(run: Run) -> Outcome | None:
-    if _is_on(run):
-        return Done("on already", is_needless=True)
+def _ask_security(run: Run) -> None:
     run.ask("SecurityInfo")
-    return None
 
 
 def _is_on(run: Run) -> bool:
@@ -65,10 +63,14 @@ def _look_for_encryption(run: Run) -> Outcome:
     if isinstance(outcome, Wait):
         return outcome
     if _is_on(run):
-        return Done("SecurityInfo says that FileVault is on, and our certificate opened its recovery key")
-    return Again(
-        f"{_MISSING[bool(run.device.is_encrypted)]} Asked again in {LOOK_EVERY.seconds // 3600} hours.", LOOK_EVERY
-    )
+        return Done(PROVEN)
+    why = f"{_MISSING[bool(run.device.is_encrypted)]} Asked again in {LOOK_EVERY.seconds // 3600} hours."
+    return Again(why, LOOK_EVERY, is_for_a_person=True)
+
+
+def _proven(run: Run) -> Done | None:
+    """Whoever asked: an answer of the inventory proves it as well as one of this workflow."""
+    return Done(PROVEN) if _is_on(run) else None
 
 
 # A key is handed over only if the profile was there when the Mac made it.
@@ -94,8 +96,10 @@ ENABLE = Definition(
     steps=(
         Step("install", "Install the profile", _install),
         Step("wait", "Wait until it is on and the key is escrowed", _ask_security, _look_for_encryption,
-             timeout=timedelta(days=90), is_for_a_person=True),
+             timeout=timedelta(days=90), proven=_proven),
     ),
+    needs=lambda values: ("InstallProfile", "SecurityInfo"),
+    watches=("SecurityInfo", "RotateFileVaultKey"),
     on_reenrollment=START_ANEW,
 )  # fmt: skip
 
@@ -123,4 +127,5 @@ ROTATE = Definition(
     refusal=_rotation_refusal,
     refusals=_rotation_refusals,
     steps=(Step("rotate", "Exchange the key", _rotate, _look_for_new_key),),
+    needs=lambda values: ("RotateFileVaultKey",),
 )

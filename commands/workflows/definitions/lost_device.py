@@ -90,4 +90,5 @@ LOST_DEVICE = Definition(
     is_dangerous=True,
     end_title="Found: end Lost Mode",
     on_reenrollment=START_ANEW,
+    needs=lambda values: ("EnableLostMode",),
 )

@@ -83,4 +83,5 @@ MAC_ACCOUNT = Definition(
         Step("release", "Let Setup Assistant go on", lambda run: run.ask("DeviceConfigured")),
     ),
     on_reenrollment=START_ANEW,
+    needs=lambda values: ("AccountConfiguration", "DeviceConfigured"),
 )  # fmt: skip

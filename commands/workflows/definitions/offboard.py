@@ -155,4 +155,5 @@ OFFBOARD = Definition(
     is_dangerous=True,
     loses_data=True,
     on_reenrollment=STOP,
+    needs=lambda values: {ERASE: ("EraseDevice",), UNENROLL: ("RemoveProfile",)}.get(values.get("how"), ()),
 )  # fmt: skip
