@@ -5,6 +5,8 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from commands import compliance
+from commands.compliance import narrowed
 from commands.models import QueuedCommand
 from devices.list_filters import register
 
@@ -19,4 +21,5 @@ def _by_commands(devices, value, _user):
     return devices.filter(Exists(queue.failed_since(timezone.now() - timedelta(days=FAILED_DAYS))))
 
 
+register("compliance", "Compliance", lambda devices, value, _user: narrowed(devices, value), compliance.CHOICES)
 register("commands", "Commands", _by_commands, CHOICES)

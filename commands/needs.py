@@ -7,11 +7,12 @@ from django.db.models import Count, Max
 from django.urls import reverse
 from django.utils import timezone
 
+from commands.compliance import Rule, count_by_rule
 from commands.failures import Failure, by_cause, recent_failures
 from commands.workflows.definitions import definition_of
 from commands.workflows.held import Waiting, waiting_by_batch
 from commands.workflows.models import Workflow
-from devices.models import Event
+from devices.models import Device, Event
 from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
 
 
@@ -74,3 +75,17 @@ def _failure(failure: Failure) -> Need:
 
 def _digest(words: str | None) -> str:
     return hashlib.sha256((words or "").encode()).hexdigest()[:16]
+
+
+@needs("devices.view_device")
+def non_compliant_devices(user) -> list[Need]:
+    """Return how many devices are not as they should be, by reason; profiles that fail are told of by themselves."""
+    return [_non_compliant(*each) for each in count_by_rule(Device.objects.visible_to(user))]
+
+
+def _non_compliant(rule: Rule, number: int) -> Need:
+    are = "is" if number == 1 else "are"
+    title = f"{devices_in_words(number)} {are} not compliant: {rule.words}"
+    link = reverse("admin:devices_device_changelist") + f"?compliance={rule.name}"
+    detail = "As the devices told with their newest inventory."
+    return Need(ATTENTION, "gpp_maybe", title, detail, link, "Show", f"compliance:{rule.name}")

@@ -19,6 +19,7 @@ from devices.console import page
 from devices.console.bulk import BulkActions
 from devices.console.filters import (
     CommandsFilter,
+    ComplianceFilter,
     EnrollmentStateFilter,
     LastSeenFilter,
     LeftFilter,
@@ -73,7 +74,7 @@ class DeviceAdmin(
     list_display_links = None
     list_filter = (
         "platform", OSMajorFilter, EnrollmentStateFilter, "is_supervised", LastSeenFilter, CommandsFilter, PushFilter,
-        LeftFilter, LockFilter, GroupFilter, TagFilter, ProfileFilter, ProfileStateFilter,
+        LeftFilter, LockFilter, ComplianceFilter, GroupFilter, TagFilter, ProfileFilter, ProfileStateFilter,
     )  # fmt: skip
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"

@@ -57,6 +57,7 @@ class DeviceFilter(filters.FilterSet):
     profile_state = filters.CharFilter(
         method="filter_profile_state", help_text="such as failed, of the profile asked for or of any; or 5-failed"
     )
+    compliance = filters.CharFilter(method="_narrowed", help_text="such as not_compliant, no_passcode, not_checked")
     is_locked = filters.BooleanFilter(method="filter_locked", help_text="Macs that wait for the PIN of their lock")
     battery_level_below = filters.NumberFilter(field_name="battery_level", lookup_expr="lt")
 

@@ -3,6 +3,7 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from commands.compliance import Compliance, judge
 from devices.contacts import is_locked
 from devices.filters import ENROLLMENT_STATES, PRE_ASSIGNED
 from devices.models import (
@@ -28,6 +29,13 @@ class PersonSerializer(serializers.ModelSerializer):
 _ABOUT_ATTRIBUTES = f"custom attributes by name, as text; {REDACTED} for a secret one, which a write may send back"
 
 
+class ComplianceSerializer(serializers.Serializer):
+    status = serializers.CharField(source="status.word")
+    why = serializers.CharField(source="status.why")
+    reasons = serializers.ListField(child=serializers.CharField(), source="problems")
+    not_checked = serializers.ListField(child=serializers.CharField(), source="unchecked")
+
+
 class DeviceSerializer(serializers.ModelSerializer):
     """A row annotated by ``with_enrollment`` and ``with_last_seen``, its person joined, tags and attributes fetched."""
 
@@ -40,6 +48,7 @@ class DeviceSerializer(serializers.ModelSerializer):
     last_seen_at = serializers.DateTimeField(
         allow_null=True, help_text="never older than an answer; polls count to five minutes"
     )
+    compliance = serializers.SerializerMethodField(help_text="what is against it, and what could not be judged yet")
     is_locked = serializers.SerializerMethodField(help_text="a Mac that waits for the PIN of its lock, kept here")
     person = PersonSerializer(allow_null=True)
     tags = serializers.SlugRelatedField("name", many=True, read_only=True)
@@ -91,11 +100,24 @@ class DeviceSerializer(serializers.ModelSerializer):
             "is_user_enrollment",
             "is_awaiting_configuration",
             "is_locked",
+            "compliance",
         ]
 
     @extend_schema_field(serializers.ChoiceField(ENROLLMENT_STATES))
     def get_enrollment_state(self, device) -> str:
         return device.state or PRE_ASSIGNED
+
+    @extend_schema_field(ComplianceSerializer)
+    def get_compliance(self, device) -> dict:
+        return ComplianceSerializer(self._compliance_of(device)).data
+
+    def _compliance_of(self, device) -> Compliance:
+        """Judge the whole page with the first of its devices."""
+        known = self.context.setdefault("compliance", {})
+        if device.pk not in known:
+            is_listed = isinstance(self.parent, serializers.ListSerializer)
+            known |= judge(each.pk for each in (self.parent.instance if is_listed else [device]))
+        return known[device.pk]
 
     def get_is_locked(self, device) -> bool:
         return is_locked(device)

@@ -2,6 +2,7 @@
 
 from django.contrib.admin import SimpleListFilter
 
+from commands.compliance import CHOICES as COMPLIANCE_CHOICES
 from commands.device_filters import CHOICES as COMMAND_CHOICES
 from commands.standing import Word
 from devices.list_filters import FILTERS, LOCK_CHOICES, NEVER_ENROLLED, SEEN_CHOICES, narrow
@@ -85,3 +86,7 @@ class PushFilter(NamedFilter):
 
 class LockFilter(NamedFilter):
     title, parameter_name, offered = "lock", "lock", LOCK_CHOICES
+
+
+class ComplianceFilter(NamedFilter):
+    title, parameter_name, offered = "compliance", "compliance", COMPLIANCE_CHOICES

@@ -13,6 +13,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from commands.answers import summaries
+from commands.compliance import Compliance, judge
 from commands.error_words import words_of
 from commands.governor import HeldAction
 from commands.governor.holding import held_of_device
@@ -64,6 +65,7 @@ class Health:
     failed: int
     is_enrolled: bool
     is_locked: bool = False  # a Mac that waits for its PIN
+    compliance: Compliance | None = None
     channel: Channel | None = None
     failures: list[dict] = field(default_factory=list)
     held: list[HeldAction] = field(default_factory=list)  # what the governor holds that means this device
@@ -98,6 +100,7 @@ def health_of(device: Device) -> Health:
         failed=sum(failure["number"] for failure in failures),
         is_enrolled=device.state == Enrollment.State.ENROLLED,
         is_locked=device.state == Enrollment.State.ENROLLED and is_locked(device),
+        compliance=judge([device.pk]).get(device.pk),
         channel=channel,
         failures=failures,
         held=list(held_of_device(device.pk)[:MAX_HELD]),
@@ -224,5 +227,6 @@ def live_version(rows: list[LiveCommand], health: Health) -> str:
         health.last_seen_at,
         health.enrollment.word,
         health.is_locked,
+        health.compliance,
     )
     return f"{zlib.crc32(repr(shown).encode()):x}"

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Q
-
 from devices.console.page import Health
 from devices.models import Answer, AvailableUpdate, Channel, Device, Enrollment
 from devices.platforms import version_parts
 from mdm_project.status import Status
-from profiles.models import DesiredItem, ItemStatus
 
 KIND = Enrollment.Kind
 OWNERS = {
@@ -39,14 +36,14 @@ class Standing:
 
 
 def standing_of(device: Device, health: Health) -> Standing:
-    """Return how a device stands: four statements."""
+    """Return how a device stands, compliance as it was looked up for the header: three statements."""
     enrollment = health.channel.enrollment if health.channel else None
     return Standing(
         update=_update(device),
         enrollment=enrollment.get_kind_display() if enrollment else "",
         ownership=ownership_of(device, enrollment),
         seen=_seen(device, health.last_seen_at),
-        compliance=compliance_of(device, health),
+        compliance=health.compliance.status,
     )
 
 
@@ -80,47 +77,3 @@ def _seen(device: Device, newest: datetime | None) -> Seen:
     user = channel.user_short_name or channel.user_long_name or "a user"
     at = max(channel.contact.seen_at, newest or channel.contact.seen_at)
     return Seen(at, f"user channel of {user}" if channel.is_user_channel else "device channel")
-
-
-def compliance_of(device: Device, health: Health) -> Status:
-    """Say whether a device is as it should be: its passcode, its encryption, and every profile that it should have.
-
-    What it never told is not held against it.
-    """
-    if not health.is_enrolled:
-        return Status("Compliance not known", "wait", "help", "The device is not enrolled.")
-    wanted, verified, failed = _profiles(device)
-    problems = [words for is_problem, words in _problems(device) if is_problem]
-    if failed:
-        problems.append(f"{failed} profile{'' if failed == 1 else 's'} failed")
-    if problems:
-        return Status("Not compliant", "bad", "gpp_maybe", f"{'; '.join(problems)}.".capitalize())
-    if verified < wanted:
-        return Status("Not yet compliant", "wait", "pending", f"{verified} of {wanted} profiles are proven installed.")
-    if device.last_answer_at is None:
-        return Status("Compliance not known", "wait", "help", "The device has not answered yet.")
-    profiles = f"all {wanted} profiles are proven installed" if wanted else "no profile is meant for it"
-    return Status("Compliant", "ok", "verified_user", f"Passcode and encryption as they should be; {profiles}.")
-
-
-def _problems(device: Device) -> list[tuple[bool, str]]:
-    return [
-        (device.is_passcode_compliant is False, "the passcode does not meet the rules"),
-        (device.is_encrypted is False, "what is on it is not encrypted"),
-    ]
-
-
-def _profiles(device: Device) -> tuple[int, int, int]:
-    """Return how many profiles the device should have, how many of them are proven, and how many failed."""
-    wanted = DesiredItem.objects.filter(channel__device=device, channel__enrollment__is_current=True, refusal="")
-    status = ItemStatus.objects.filter(
-        channel=OuterRef("channel"), identifier=OuterRef("identifier"), version=OuterRef("version")
-    )
-    state = ItemStatus.State
-    is_verified, is_failed = Exists(status.filter(state=state.VERIFIED)), Exists(status.filter(state=state.FAILED))
-    numbers = wanted.annotate(is_verified=is_verified, is_failed=is_failed).aggregate(
-        wanted=Count("id"),
-        verified=Count("id", filter=Q(is_verified=True)),
-        failed=Count("id", filter=Q(is_failed=True)),
-    )
-    return numbers["wanted"], numbers["verified"], numbers["failed"]

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from commands.compliance import CHOICES as COMPLIANCE
 from devices.groups import add_members, create_group, delete_group
 from devices.list_filters import FILTERS
 from devices.models import AccessLimit, DefaultSearch, Event, SavedSearch, Tag
@@ -108,7 +109,7 @@ def test_every_filter_can_be_used_with_each_of_its_values(user, name):
     profile = factories.make_profile()
     values = {
         "platform": ["ios", "unknown"], "os": ["ios-18"], "enrollment": ["enrolled", "none"], "push": ["gone"],
-        "lock": ["locked"],
+        "lock": ["locked"], "compliance": list(COMPLIANCE),
         "is_supervised": ["yes", "no", "unknown"], "seen": ["today", "hour", "day", "week", "longer"],
         "commands": ["waiting", "failed"], "group": [str(group.pk)], "tag": [str(tag.pk)],
         "left": ["week"], "profile": [str(profile.pk)], "profile_state": ["failed", f"{profile.pk}-not_applicable"],

@@ -96,14 +96,14 @@ def test_the_line_on_which_it_was_heard_last_is_named(helpdesk):
 
 
 def test_compliance_is_the_devices_word_on_its_rules_and_every_profile_proven(helpdesk):
-    channel = make(last_answer_at=timezone.now(), is_passcode_compliant=True, is_encrypted=True)
+    channel = make(is_passcode_present=True, is_passcode_compliant=True, is_encrypted=True)
     device = channel.device
 
     def compliance():
         found = show(helpdesk, device)["standing"].compliance
         return found.word, found.why
 
-    assert compliance() == ("Compliant", "Passcode and encryption as they should be; no profile is meant for it.")
+    assert compliance() == ("Compliant", "Passcode and encryption are as they should be; no profile is meant for it.")
     assign(make_profile(name="Wi-Fi"), make_group(channel))
     recompute_desired()
     assert compliance() == ("Not yet compliant", "0 of 1 profiles are proven installed.")
