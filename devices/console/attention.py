@@ -6,7 +6,7 @@ Who may not mend it sees it without the button. A fixed number of statements.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ from devices.inventory.reported import LEFT_OUT
 from devices.left_out import recently_left_out
 from devices.models import Device, Enrollment, EscrowedSecret, Event, InstalledCertificate, RejectedMessage
 from devices.same_serial import are_different, hardware
-from profiles.models import ItemStatus
+from profiles.models import Assignment, DesiredItem, ItemStatus
 
 SILENT_DAYS = 7
 IDENTITY_WARNING_DAYS = CERTIFICATE_WARNING_DAYS = 30
@@ -202,7 +202,17 @@ def _troubled_items(device: Device, health: Health, user) -> list[ItemStatus]:
     state = ItemStatus.State
     troubled = Q(state=state.FAILED) | Q(state__in=(state.PENDING, state.REMOVING), attempts__gt=0)
     items = ItemStatus.objects.filter(troubled, channel__device=device, channel__enrollment__is_current=True)
+    items = items.annotate(is_kept_back=Exists(_halted()))
     return list(items.select_related("profile").order_by("-state", "id")[:MAX_OF_A_KIND])
+
+
+def _halted():
+    """What is wanted by a rollout that is halted, for the item of the outer query: it is not tried again by itself."""
+    wanted = DesiredItem.objects.filter(
+        channel=OuterRef("channel"), identifier=OuterRef("identifier"), version=OuterRef("version")
+    )
+    halted = Assignment.RolloutState.HALTED
+    return wanted.filter(assignment__rollout_state=halted, assignment__rollout_version=F("version")).order_by()
 
 
 def _configuration(item: ItemStatus, device: Device, health: Health, user) -> Attention:
@@ -212,7 +222,11 @@ def _configuration(item: ItemStatus, device: Device, health: Health, user) -> At
     cause = item.error or "The device gave no reason."
     if item.state != ItemStatus.State.FAILED:
         return Attention("attn", "tune", f"“{name}” is not as it should be", cause, fixes, is_of_profile=True)
-    again = "" if item.is_stopped else " It is tried again by itself."
+    again = " It is tried again by itself."
+    if item.is_kept_back:
+        again = " Its rollout is halted, so it is not tried again until the rollout goes on or somebody retries it."
+    elif item.is_stopped:
+        again = ""
     return Attention("bad", "tune", f"“{name}” failed", f"{cause}{again}", fixes, is_of_profile=True)
 
 

@@ -15,7 +15,7 @@ from profiles import rollout
 from profiles.desired import recompute_desired
 from profiles.models import ItemStatus
 from tests import factories
-from tests.console.pages import State, finish, text_of
+from tests.console.pages import State, finish, page_of, text_of
 from tests.profiles.assigned import assign, fill, make_channels, make_group, make_profile
 from tests.test_limits import make_limited
 
@@ -147,3 +147,16 @@ def test_the_legend_of_systems_keeps_version_and_number_apart(console):
     for _ in range(5):
         factories.make_channel(factories.make_device("ios", os_version="26.1", os_version_parts=[26, 1]))
     assert '26 <span class="e-faint">on 5</span>' in text_of(console.get("/console/"))
+
+
+def test_what_a_halted_rollout_keeps_back_is_not_said_to_be_tried_again(console):
+    """L6: "It is tried again by itself" was said of a failure that its halted rollout keeps back."""
+    (channel,) = make_channels(1)
+    assignment = assign(make_profile(name="Passcode"), make_group(channel), stages=[100])
+    recompute_desired()
+    reconcile()
+    put([channel], ItemStatus.State.FAILED, error="No.")
+    assert "It is tried again by itself." in text_of(console.get(page_of(channel.device)))
+    rollout.halt(assignment, "too many failures", actor=SYSTEM)
+    page = text_of(console.get(page_of(channel.device)))
+    assert "It is tried again by itself." not in page and "Its rollout is halted" in page
