@@ -6,6 +6,7 @@ Apps register their pages on it in their admin modules. It decides nothing about
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -48,6 +49,19 @@ class ConsoleSite(UnfoldAdminSite):
         from mdm_project.dashboard import dashboard_context
 
         return super().index(request, {**dashboard_context(request.user), **(extra_context or {})})
+
+    def get_urls(self):
+        from mdm_project import needs_views
+
+        def path_of(route, view, name):
+            return path(route, self.admin_view(partial(view, self)), name=name)
+
+        return [
+            path_of("needs/", needs_views.needs_view, "needs"),
+            path_of("needs/snooze/", needs_views.snooze_view, "needs_snooze"),
+            path_of("needs/wake/", needs_views.wake_view, "needs_wake"),
+            *super().get_urls(),
+        ]
 
     def search(self, request, extra_context=None):
         """Answer the search of everything; never cached, so that what enrolled a second ago is found."""

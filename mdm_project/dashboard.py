@@ -14,7 +14,8 @@ from django.utils import timezone
 from commands.models import QueuedCommand
 from devices.access import within
 from devices.isolation import work_isolated
-from devices.models import ChannelContact, Device, Enrollment
+from devices.models import ChannelContact, Device, Enrollment, Snooze
+from devices.snoozing import snoozed
 from mdm_project.attention import BAD, Need, Source, sources_for, worst_first
 from mdm_project.platforms import SYSTEMS
 from profiles.console.rollouts import rollouts_of
@@ -29,7 +30,9 @@ BUCKETS = (("hour", "under an hour", 1), ("day", "1 to 24 hours", 24), ("week", 
 def dashboard_context(user) -> dict:
     """Return what the dashboard shows to somebody."""
     may_see = user.has_perm("devices.view_device")
-    context = {"may_see_devices": may_see, "needs": needs_of(user), "rollouts": rollouts_of(user)}
+    told, aside = split_needs(user)
+    context = {"may_see_devices": may_see, "needs": told, "snoozed": aside, "rollouts": rollouts_of(user)}
+    context["may_snooze"] = user.has_perm("devices.add_snooze")
     if may_see:
         numbers = _enrollments(user) | _contacts(user)
         context |= {
@@ -55,6 +58,13 @@ def needs_of(user) -> list[Need]:
     broken = work_isolated(sources_for(user), ask)
     entries = [_untold(source) for source, _ in broken] + [entry for entries in found.values() for entry in entries]
     return worst_first(entries)
+
+
+def split_needs(user) -> tuple[list[Need], list[tuple[Need, Snooze]]]:
+    """Return what needs a person, and what of it is put aside with the row that says why."""
+    rows, entries = snoozed(), needs_of(user)
+    aside = [(need, rows[need.key]) for need in entries if need.key in rows]
+    return [need for need in entries if need.key not in rows], aside
 
 
 def _untold(source: Source) -> Need:

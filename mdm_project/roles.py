@@ -93,6 +93,7 @@ ROLES = (
             "devices.change_device",
             "devices.share_savedsearch",
             "devices.add_note",
+            "devices.add_snooze",
             "devices.reveal_secret",
             "devices.view_location",
             "commands.add_command",

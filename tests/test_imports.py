@@ -59,7 +59,7 @@ INTERFACES = frozenset(
     }
 )
 # Joins all apps: settings and URLs, the console's own pages, and what answers /mdm/* ahead of Django.
-WIRING = frozenset({"settings", "urls", "wsgi", "device_endpoint", "dashboard", "search"})
+WIRING = frozenset({"settings", "urls", "wsgi", "device_endpoint", "dashboard", "needs_views", "search"})
 
 
 def imports(path: Path, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:

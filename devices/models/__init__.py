@@ -16,6 +16,7 @@ from devices.models.record import Event, Outbox, RejectedMessage
 from devices.models.saved_search import DefaultSearch, SavedSearch
 from devices.models.secret import EscrowedSecret, EscrowKey, LastLocation
 from devices.models.serial import SerialVerdict
+from devices.models.snooze import Snooze
 
 __all__ = [
     "AccessLimit",
@@ -45,5 +46,6 @@ __all__ = [
     "RejectedMessage",
     "SavedSearch",
     "SerialVerdict",
+    "Snooze",
     "Tag",
 ]

@@ -37,6 +37,10 @@ RULE = {"fact": "platform", "is": "is", "value": "ios"}
 TABLE = [
     ("index", (), "GET", (SIGN_IN, YES, YES, YES, YES)),
     ("search", (), "GET", (SIGN_IN, YES, YES, YES, YES)),
+    ("needs", (), "GET", (SIGN_IN, YES, YES, YES, YES)),
+    ("needs_snooze", (), "GET", (SIGN_IN, NO, NO, NO, NONE)),
+    ("needs_snooze", (), "POST", (SIGN_IN, NO, NO, NO, NONE)),
+    ("needs_wake", (), "POST", (SIGN_IN, NO, NO, NO, DONE)),
     ("devices_device_changelist", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_csv", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
     ("devices_device_search_add", (), "GET", (SIGN_IN, NO, YES, YES, YES)),
