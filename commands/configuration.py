@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apns.models import PushState
+from commands.item_statements import MAX_ATTEMPTS
 from commands.models import QueuedCommand
-from commands.reconcile import MAX_ATTEMPTS
 from commands.standing import ItemStanding, Word
 from devices.models import Channel, Device
 from profiles.models import DesiredItem, ItemStatus
@@ -65,11 +65,13 @@ def _reason(row: ItemStanding, queue: dict[int, QueuedCommand]) -> str:
     status, queued = row.status, queue.get(row.status.command_id) if row.status else None
     if row.word == Word.NOT_APPLICABLE:
         return _why_not_for_it(row.wanted, status)
+    is_over = status is not None and status.is_ended and status.version_id == row.version_id
     if row.word == Word.HELD:
-        return row.cause if row.wanted else f"{row.cause}; looked at again at {_moment(status.next_attempt_at)}"
-    if row.wanted is None:
+        is_halted = row.wanted is not None and not is_over
+        return row.cause if is_halted else f"{row.cause}; looked at again at {_moment(status.next_attempt_at)}"
+    if row.wanted is None or is_over:
         return _why_unwanted(status, queued, row.channel)
-    if status is None or (status.state == State.REMOVED and row.word == Word.PENDING):
+    if status is None or status.state == State.REMOVED:
         return "not yet queued"
     if status.state == State.REMOVING:
         return "is being removed and wanted again; not yet queued"
@@ -96,8 +98,6 @@ def _why_wanted(status: ItemStatus, wanted: DesiredItem, queued: QueuedCommand |
             return "waiting for the device's list of profiles to show it"
         case State.VERIFIED:
             return f"the device's list shows it since {_moment(status.updated_at)}"
-        case State.REMOVED:
-            return _said(status)
         case State.FAILED:
             return f"{_said(status)}; {_held_back(wanted) or _next_attempt(status)}"
     return f"{_said(status) or 'to be sent again'}; {_next_attempt(status)}"
@@ -107,7 +107,7 @@ def _why_unwanted(status: ItemStatus, queued: QueuedCommand | None, channel: Cha
     if status.state == State.REMOVED:
         return _said(status) or f"the device's list does not show it since {_moment(status.updated_at)}"
     if status.state != State.REMOVING:
-        return "no longer wanted; the removal is not yet queued"
+        return f"{_said(status) if status.is_ended else 'no longer wanted'}; the removal is not yet queued"
     if status.command_id:
         return _where_the_command_is(status, queued, channel)
     if status.is_stopped or status.next_attempt_at:

@@ -13,12 +13,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 
 from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
+from commands import item_statements
 from commands.governor.removals import admit_removals
 from commands.models import QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
@@ -26,126 +26,16 @@ from devices.isolation import work_isolated
 from devices.left_out import cause_of, tell_left_out
 from devices.models import Channel
 from devices.timeline import SYSTEM, Actor, record_event
-from mdm_project import plist
 from mdm_project.errors import EspalierError
 from mdm_project.locks import Lock, try_to_take
 from profiles.desired import kick_reconciler
-from profiles.models import DesiredItem, ItemStatus, ProfileVersion
-from profiles.rendering import render, render_each, seal_digest
+from profiles.models import DesiredItem, ItemStatus, Profile, ProfileVersion
+from profiles.removal.own_rule import own_rule
+from profiles.rendering import Rendered, render_each, seal_digest
 
 State = ItemStatus.State
-MAX_ATTEMPTS = 5
 # Bodies of their own (variables) in one run: each is a command with statements of its own.
 MAX_BODIES = 200
-
-# What a failure does to an item ``s``: the pause grows, and after the fifth it is left to people.
-IS_LAST_ATTEMPT = f"s.attempts + 1 >= {MAX_ATTEMPTS}"
-NEXT_ATTEMPT = """statement_timestamp()
-        + (ARRAY['15 minutes', '1 hour', '6 hours', '24 hours']::interval[])[least(s.attempts + 1, 4)]"""
-FAILED_AGAIN = f"attempts = s.attempts + 1, is_stopped = {IS_LAST_ATTEMPT}, next_attempt_at = {NEXT_ATTEMPT}"
-
-_ENROLLED = """JOIN devices_channel c ON c.id = {item}.channel_id AND c.state <> 2
-    JOIN devices_enrollment e ON e.id = c.enrollment_id AND e.is_current AND e.state = 'enrolled'"""
-
-# Commands that ended without the device's word: cancelled, expired, quarantined, deleted, or answered by what could
-# not be interpreted within an hour.
-_LOST = f"""
-UPDATE profiles_itemstatus s
-SET state = CASE s.state WHEN 5 THEN 5 ELSE 4 END, command_id = NULL, updated_at = statement_timestamp(),
-    error = coalesce(t.note, 'its answer could not be used'), {FAILED_AGAIN}
-FROM (
-    SELECT o.id, CASE WHEN q.id IS NULL THEN 'its command was deleted' ELSE q.note END AS note
-    FROM profiles_itemstatus o {_ENROLLED.format(item="o")}
-    LEFT JOIN commands_queuedcommand q ON q.id = o.command_id
-    WHERE o.command_id IS NOT NULL AND (q.id IS NULL OR q.state IN (5, 6, 7)
-        OR q.finished_at < statement_timestamp() - interval '1 hour')
-    ORDER BY o.id FOR UPDATE OF o
-) t
-WHERE s.id = t.id"""
-
-# Wanted, and: new to the channel, another version than was last sent, taken away before, or due to be tried (again).
-# While a rollout is halted its version is kept from those who have not got it, and from those it failed on.
-# Materialized, here and below: with the limit inside, the plan probes an index for every item instead of hashing them,
-# and most of the time there is nothing to find.
-_TO_INSTALL = f"""
-WITH due AS MATERIALIZED (
-SELECT d.version_id, d.channel_id, d.identifier, s.id AS status_id, s.command_id
-FROM profiles_desireditem d {_ENROLLED.format(item="d")}
-JOIN profiles_assignment a ON a.id = d.assignment_id
-LEFT JOIN profiles_itemstatus s ON s.channel_id = d.channel_id AND s.identifier = d.identifier
-WHERE d.refusal = ''
-  AND (s.id IS NULL OR s.version_id IS DISTINCT FROM d.version_id OR s.state IN (5, 6)
-       OR (s.state IN (0, 4) AND NOT s.is_stopped
-           AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= statement_timestamp())))
-  AND NOT (a.rollout_state = 'halted' AND d.version_id = a.rollout_version_id
-           AND (s.id IS NULL OR s.version_id IS DISTINCT FROM d.version_id OR s.state IN (4, 5, 6)))
-)
-SELECT * FROM due ORDER BY version_id, channel_id, identifier LIMIT %s"""
-
-_TO_REMOVE = f"""
-WITH due AS MATERIALIZED (
-SELECT s.identifier, s.channel_id, s.id, s.command_id
-FROM profiles_itemstatus s {_ENROLLED.format(item="s")}
-LEFT JOIN profiles_desireditem d ON d.channel_id = s.channel_id AND d.identifier = s.identifier
-WHERE d.id IS NULL AND s.uuid <> ''
-  AND (s.state IN (0, 1, 2, 3, 4)
-       OR (s.state = 5 AND s.command_id IS NULL AND NOT s.is_stopped AND s.next_attempt_at <= statement_timestamp()))
-)
-SELECT * FROM due ORDER BY identifier, channel_id LIMIT %s"""
-
-# No longer wanted before anything of it was sent; or what goes by this identifier on the device is its enrollment
-# profile, which refused ours: removing that would be unenrolling.
-_FORGET = """
-DELETE FROM profiles_itemstatus s
-WHERE NOT EXISTS (SELECT FROM profiles_desireditem d
-                  WHERE d.channel_id = s.channel_id AND d.identifier = s.identifier)
-  AND (s.uuid = '' OR s.state <> 6 AND EXISTS (
-        SELECT FROM devices_installedprofile i WHERE i.channel_id = s.channel_id AND i.identifier = s.identifier
-          AND i.payloads @> '[{"PayloadType": "com.apple.mdm"}]'))"""
-
-# Failures are counted by version: a new one, or one that was away, begins anew.
-_IS_ANOTHER_TRY = "s.version_id IS NOT DISTINCT FROM excluded.version_id AND s.state NOT IN (5, 6)"
-_SENT = f"""
-INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, rendered_digest_encrypted,
-                                      state, attempts, is_stopped, error, command_id, updated_at)
-SELECT q.channel_id, %s, %s, %s, %s, %s, 1, 0, false, '', q.id, statement_timestamp()
-FROM commands_queuedcommand q WHERE q.command_id = %s ORDER BY q.channel_id
-ON CONFLICT (channel_id, identifier) DO UPDATE
-SET profile_id = excluded.profile_id, version_id = excluded.version_id, uuid = excluded.uuid,
-    rendered_digest_encrypted = excluded.rendered_digest_encrypted, state = 1,
-    attempts = CASE WHEN {_IS_ANOTHER_TRY} THEN s.attempts ELSE 0 END,
-    error = CASE WHEN {_IS_ANOTHER_TRY} THEN s.error ELSE '' END,
-    is_stopped = false, is_held = false, is_ended = false, next_attempt_at = NULL, command_id = excluded.command_id,
-    updated_at = excluded.updated_at"""
-
-_NOT_RENDERED = f"""
-INSERT INTO profiles_itemstatus AS s (channel_id, identifier, profile_id, version_id, uuid, state, attempts,
-                                      next_attempt_at, is_stopped, error, updated_at)
-SELECT channel_id, %s, %s, %s, '', 4, 1, statement_timestamp() + interval '15 minutes', false, %s, statement_timestamp()
-FROM unnest(%s::bigint[]) AS channel_id ORDER BY channel_id
-ON CONFLICT (channel_id, identifier) DO UPDATE
-SET profile_id = excluded.profile_id, version_id = excluded.version_id, state = 4, command_id = NULL,
-    rendered_digest_encrypted = NULL, error = excluded.error, updated_at = excluded.updated_at, {FAILED_AGAIN}"""
-
-_REMOVING = """
-UPDATE profiles_itemstatus s
-SET state = 5, attempts = CASE s.state WHEN 5 THEN s.attempts ELSE 0 END, is_stopped = false, is_held = false,
-    next_attempt_at = NULL,
-    error = CASE s.state WHEN 5 THEN s.error ELSE '' END, command_id = q.id, updated_at = statement_timestamp()
-FROM commands_queuedcommand q WHERE q.command_id = %s AND s.channel_id = q.channel_id AND s.identifier = %s"""
-
-_NOT_REMOVED = f"""
-UPDATE profiles_itemstatus s
-SET state = 5, command_id = NULL, error = %s, updated_at = statement_timestamp(), {FAILED_AGAIN}
-WHERE channel_id = ANY(%s) AND identifier = %s"""
-
-# The governor lets it go later: it is looked at again, and whoever looks reads why.
-_HELD = """
-UPDATE profiles_itemstatus
-SET state = 5, command_id = NULL, is_stopped = false, is_held = true, error = %s, updated_at = statement_timestamp(),
-    attempts = CASE state WHEN 5 THEN attempts ELSE 0 END,
-    next_attempt_at = statement_timestamp() + interval '10 minutes'
-WHERE channel_id = ANY(%s) AND identifier = %s"""
 
 
 @dataclass(frozen=True)
@@ -164,11 +54,11 @@ def reconcile(limit: int = 5000) -> int:
         if not _is_alone():
             return 0
         with connection.cursor() as cursor:
-            cursor.execute(_LOST)
-            cursor.execute(_FORGET)
-            cursor.execute(_TO_INSTALL, [limit])
+            for statement in (item_statements.LOST, item_statements.WITHDRAW, item_statements.FORGET):
+                cursor.execute(statement)
+            cursor.execute(item_statements.TO_INSTALL, [limit])
             to_install = _grouped(cursor.fetchall())
-            cursor.execute(_TO_REMOVE, [limit])
+            cursor.execute(item_statements.TO_REMOVE, [limit])
             to_remove = _grouped((identifier, channel, identifier, *rest) for identifier, channel, *rest in cursor)
         _lock(item.status_id for group in (to_install, to_remove) for items in group.values() for item in items)
         done = _install_all(to_install)
@@ -239,10 +129,10 @@ def _isolated(items: list[_Item], work: Callable, note: Callable) -> int:
 
 def _install_same(version: ProfileVersion, items: list[_Item]) -> int:
     try:
-        body = render(version)
+        (rendered,) = render_each(version, [None])
     except EspalierError as error:
         return _note_unrendered(version, items, error)
-    return _send(version, body, items)
+    return _send(version, rendered, items)
 
 
 def _install_each(version: ProfileVersion, items: list[_Item]) -> int:
@@ -250,57 +140,72 @@ def _install_each(version: ProfileVersion, items: list[_Item]) -> int:
     if not items:
         return 0
     by_channel = {item.channel_id: item for item in items}
-    bodies: dict[bytes, bytes] = {}
+    bodies: dict[bytes, Rendered] = {}
     receivers = defaultdict(list)
     done = 0
-    for channel, body, error in render_each(version, Channel.objects.filter(id__in=by_channel).order_by("id")):
-        if error is not None:
-            done += _note_unrendered(version, [by_channel[channel.pk]], error)
+    for rendered in render_each(version, Channel.objects.filter(id__in=by_channel).order_by("id")):
+        item = by_channel[rendered.channel.pk]
+        if rendered.error is not None:
+            done += _note_unrendered(version, [item], rendered.error)
             continue
-        digest = sha256(body).digest()
-        bodies[digest] = body
-        receivers[digest].append(by_channel[channel.pk])
+        bodies[rendered.digest] = rendered
+        receivers[rendered.digest].append(item)
     return done + sum(_send(version, bodies[digest], same) for digest, same in receivers.items())
 
 
-def _send(version: ProfileVersion, body: bytes, items: list[_Item]) -> int:
+def _send(version: ProfileVersion, rendered: Rendered, items: list[_Item]) -> int:
     profile = version.profile
+    rule = own_rule(rendered.content)
     _replace(items, f"replaced: version {version.number} of {profile.name} is wanted now")
+    if rule.is_over():
+        return _note_over(version, items)
     channels = Channel.objects.filter(id__in=[item.channel_id for item in items])
     try:
         command = queue_command(
-            "InstallProfile", {"Payload": body}, channels,
-            actor=SYSTEM, reason=f"{profile.name}, version {version.number}",
+            "InstallProfile", {"Payload": rendered.body}, channels,
+            actor=SYSTEM, reason=f"{profile.name}, version {version.number}", expires_at=rule.ends_at,
         )  # fmt: skip
     except NobodyToAsk:
         return 0
-    uuid = plist.loads(body).get("PayloadUUID", "")
     with connection.cursor() as cursor:
-        digest = seal_digest(version, body) if version.variables else None
-        cursor.execute(_SENT, [items[0].identifier, profile.pk, version.pk, uuid, digest, command.pk])
+        digest = seal_digest(version, rendered.digest) if version.variables else None
+        sent = [rendered.uuid, digest, rule.ends_at, rule.ends_after_s, command.pk]
+        cursor.execute(item_statements.SENT, [items[0].identifier, profile.pk, version.pk, *sent])
         return cursor.rowcount
 
 
-def _note_unrendered(version: ProfileVersion, items: list[_Item], error: Exception) -> int:
-    channel_ids, words = [item.channel_id for item in items], cause_of(error)
+def _note_over(version: ProfileVersion, items: list[_Item]) -> int:
+    """Have the wish end: the version would remove itself at once, and what is there of an earlier one goes."""
+    channel_ids = [item.channel_id for item in items]
+    told = [items[0].identifier, version.profile_id, version.pk, item_statements.OWN_RULE_OVER, channel_ids]
     with connection.cursor() as cursor:
-        cursor.execute(_NOT_RENDERED, [items[0].identifier, version.profile_id, version.pk, words, channel_ids])
+        cursor.execute(item_statements.OVER, told)
+    kick_reconciler()
+    return len(items)
+
+
+def _note_unrendered(version: ProfileVersion, items: list[_Item], error: Exception) -> int:
+    channel_ids = [item.channel_id for item in items]
+    told = [items[0].identifier, version.profile_id, version.pk, cause_of(error), channel_ids]
+    with connection.cursor() as cursor:
+        cursor.execute(item_statements.NOT_RENDERED, told)
     return len(items)
 
 
 def _note_not_removed(identifier: str, items: list[_Item], error: Exception) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_NOT_REMOVED, [cause_of(error), [item.channel_id for item in items], identifier])
+        cursor.execute(item_statements.NOT_REMOVED, [cause_of(error), [item.channel_id for item in items], identifier])
 
 
 def _remove(identifier: str, items: list[_Item]) -> int:
     """Remove an item; where that takes a device's last network, as many as the governor permits, and the rest later."""
     _replace(items, f"replaced: {identifier} is no longer wanted")
-    reason = f"{identifier} not wanted"
+    profile = Profile.objects.filter(item_statuses__in=[item.status_id for item in items]).order_by("id").first()
+    reason = f"{profile.name if profile else identifier} not wanted"
     admitted = admit_removals(identifier, [item.channel_id for item in items], reason=reason)
     if admitted.held:
         with connection.cursor() as cursor:
-            cursor.execute(_HELD, [admitted.words, admitted.held, identifier])
+            cursor.execute(item_statements.HELD, [admitted.words, admitted.held, identifier])
     return sum(
         _ask_to_remove(identifier, channel_ids, reason, permit)
         for channel_ids, permit in ((admitted.free, None), (admitted.permitted, admitted.permit))
@@ -316,7 +221,7 @@ def _ask_to_remove(identifier: str, channel_ids: list[int], reason: str, permit)
     except NobodyToAsk:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_REMOVING, [command.pk, identifier])
+        cursor.execute(item_statements.REMOVING, [command.pk, identifier])
         return cursor.rowcount
 
 

@@ -55,9 +55,9 @@ def _begin_anew(rows: list[ItemStatus]) -> int:
 
 def _changed(version: ProfileVersion, items: dict[int, ItemStatus]) -> list[int]:
     """Return the rows whose bytes would differ now; where a value is gone, what is installed stays."""
-    channels = [item.channel for item in items.values()]
     return [
-        items[channel.pk].pk
-        for channel, body, _error in render_each(version, channels)
-        if body is not None and not is_known(version, body, items[channel.pk].rendered_digest_encrypted)
+        items[rendered.channel.pk].pk
+        for rendered in render_each(version, [item.channel for item in items.values()])
+        if rendered.error is None
+        and not is_known(version, rendered.digest, items[rendered.channel.pk].rendered_digest_encrypted)
     ]

@@ -18,7 +18,6 @@ from django.db.models.expressions import Func
 from django.db.models.fields import IntegerField
 from django.db.models.functions import Now
 
-from commands.error_words import words_of
 from commands.interpreters import ACKNOWLEDGED, REFUSED, CommandReport, interpreters_of
 from commands.meanings import Meaning, meaning_of
 from commands.models import Command, QueuedCommand, Report, report_context
@@ -59,7 +58,11 @@ _STATE_OUTCOMES = """
 UPDATE commands_queuedcommand q SET state = t.state, note = coalesce(t.note, q.note)
 FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, state smallint, note text)
 WHERE q.id = t.id AND q.state = ANY(%s)"""
-_STATES = {Result.PARTLY: QueuedCommand.State.PARTLY, Result.FAILED: QueuedCommand.State.FAILED}
+_STATES = {
+    Result.ACKNOWLEDGED: QueuedCommand.State.ACKNOWLEDGED,
+    Result.PARTLY: QueuedCommand.State.PARTLY,
+    Result.FAILED: QueuedCommand.State.FAILED,
+}
 _ANSWERED = [QueuedCommand.State.ACKNOWLEDGED, QueuedCommand.State.FAILED, QueuedCommand.State.PARTLY]
 
 
@@ -247,13 +250,14 @@ def _mark(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
 
 
 def _state_outcomes(reports: list[Report], outcomes: dict[int, _Outcome]) -> None:
-    """Write what did not go well into the queue rows: failed or partly, and why."""
+    """Write what an answer amounts to into the queue rows where its Status alone does not say it, and why."""
     rows = []
     for report in reports:
         amounts_to = _amounts_to(report, outcomes[report.pk])
-        if report.queued_id and report.disposition in INTERPRETED and amounts_to is not DONE:
+        is_as_told = amounts_to is DONE and report.status == ACKNOWLEDGED
+        if report.queued_id and report.disposition in INTERPRETED and not is_as_told:
             is_late = report.disposition == Report.Disposition.LATE
-            note = None if is_late else storable(amounts_to.note)
+            note = None if is_late else storable(amounts_to.note) or None
             rows.append({"id": report.queued_id, "state": _STATES[amounts_to.result], "note": note})
     if not rows:
         return
@@ -265,5 +269,6 @@ def _amounts_to(report: Report, outcome: _Outcome) -> AnswerOutcome:
     if report.status == ACKNOWLEDGED or (outcome.amounts_to is not DONE and not outcome.error_chain):
         return outcome.amounts_to
     if report.status in REFUSED:
-        return failed(words_of(outcome.error_chain, report.status))
+        request_type = report.queued.command.request_type if report.queued else ""
+        return meaning_of(request_type).refused(outcome.error_chain, report.status)
     return failed(f"The device answered with a Status that Apple does not define: {report.status}.")

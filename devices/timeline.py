@@ -33,8 +33,8 @@ def record_event(kind: str, summary: str, *, device: Device | int | None = None,
     return Event.objects.create(kind=kind, summary=summary, device_id=device_id, actor=actor[:200], data=data)
 
 
-def record_events(kind: str, summary: str, device_ids: Iterable[int], *, actor: str = "") -> None:
+def record_events(kind: str, summary: str, device_ids: Iterable[int], *, actor: str = "", **data) -> None:
     """Write the same fact of many devices, by one statement."""
     Event.objects.bulk_create(
-        Event(kind=kind, summary=summary, device_id=device_id, actor=actor[:200]) for device_id in device_ids
+        Event(kind=kind, summary=summary, device_id=device_id, actor=actor[:200], data=data) for device_id in device_ids
     )

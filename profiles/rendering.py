@@ -1,18 +1,21 @@
 """From a draft or version to what a device or a person gets: plist bytes, for one device, signed or encrypted.
 
-Owns the removal policy's keys, filling variables, signing and encrypting. What a version contains was fixed when it was
-published, policy included. Downloads keep variables as they are written, so that they can be imported again.
+Owns the removal policy's keys, filling variables, the PayloadUUID of what devices get, signing and encrypting. What a
+version contains was fixed when it was published, policy included. Downloads keep variables as they are written and the
+profile's own PayloadUUID, so that they can be imported again.
 
 Apple: developer.apple.com/documentation/devicemanagement/toplevel, .../profileremovalpassword
 """
 
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
-from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.utils.crypto import salted_hmac
 
 from devices.authorities import issuing_authority, profile_signer
 from devices.models import Channel, Identity
@@ -74,13 +77,30 @@ def _with_password(profile: Profile, content: dict) -> dict:
 
 # For devices
 
+# Names of PayloadUUIDs that stand for a content.
+_CONTENTS = uuid.UUID("7a2d1e0c-52ab-5a0b-9a5e-3f0c6b1d8e47")
 
-class Rendered(NamedTuple):
-    """What a channel gets, or why it can't be given."""
 
-    channel: Channel
-    body: bytes | None
+@dataclass(frozen=True)
+class Rendered:
+    """What a channel gets, or why it can't be given.
+
+    ``content`` has a PayloadUUID of its own for every version and every set of values, so that a device's list of
+    profiles proves which one it has. ``digest`` is the SHA-256 of what was filled in, before that.
+    """
+
+    channel: Channel | None
+    content: dict = field(default_factory=dict)
+    digest: bytes = b""
     error: RenderFailed | None = None
+
+    @property
+    def uuid(self) -> str:
+        return self.content.get("PayloadUUID", "")
+
+    @cached_property
+    def body(self) -> bytes | None:
+        return None if self.error else plist.dumps(self.content)
 
 
 def render(version: ProfileVersion, channel: Channel | None = None) -> bytes:
@@ -88,43 +108,60 @@ def render(version: ProfileVersion, channel: Channel | None = None) -> bytes:
 
     Raises RenderFailed, naming variable and device.
     """
-    if channel is None:
-        return plist.dumps(_fill(version, plist.from_json(version.content), None, {}))
     (rendered,) = render_each(version, [channel])
     if rendered.error:
         raise rendered.error
     return rendered.body
 
 
-def render_each(version: ProfileVersion, channels: Iterable[Channel]) -> Iterator[Rendered]:
-    """Render for many channels; what one lacks does not keep the others from theirs. Equal bodies are made once."""
+def render_each(version: ProfileVersion, channels: Iterable[Channel | None]) -> Iterator[Rendered]:
+    """Render for many channels; what one lacks does not keep the others from theirs.
+
+    None stands for no channel in particular, which has no values. Without variables all share one content.
+    """
     channels = list(channels)
-    if not version.variables:
-        body = render(version)
-        yield from (Rendered(channel, body) for channel in channels)
-        return
-    by_channel = variables.values_for(channels, version.variables)
     values = plist.from_json(version.content)
+    if not version.variables:
+        same = _rendered(None, _fill(version, values, None, {}))
+        yield from (replace(same, channel=channel) for channel in channels)
+        return
+    known = [channel for channel in channels if channel is not None]
+    by_channel = variables.values_for(known, version.variables) if known else {}
     for channel in channels:
         try:
-            filled = _fill(version, values, channel, by_channel.get(channel.pk, {}))
+            filled = _fill(version, values, channel, by_channel.get(channel.pk, {}) if channel else {})
         except RenderFailed as error:
-            yield Rendered(channel, None, error)
+            yield Rendered(channel, error=error)
         else:
-            yield Rendered(channel, plist.dumps(filled))
+            yield _rendered(channel, filled)
 
 
-def seal_digest(version: ProfileVersion, body: bytes) -> bytes:
+def _rendered(channel: Channel | None, filled: dict) -> Rendered:
+    digest = sha256(plist.dumps(filled)).digest()
+    return Rendered(channel, filled | {"PayloadUUID": _uuid_of(digest)}, digest)
+
+
+def _uuid_of(digest: bytes) -> str:
+    """Return the PayloadUUID of a content: always the same, and telling nothing of what is in it.
+
+    It stands in every list of profiles, so it is made with a key: by a bare digest, values that are secret and short
+    could be guessed. Payloads inside keep their UUIDs, by which devices know what is updated and what replaced.
+    """
+    keyed = salted_hmac("profiles.rendering.uuid", digest, algorithm="sha256")
+    return str(uuid.uuid5(_CONTENTS, keyed.hexdigest())).upper()
+
+
+def seal_digest(version: ProfileVersion, digest: bytes) -> bytes:
     """Return what is kept of a body that was rendered for some channels, to know it again: its digest, encrypted."""
-    return seal_body(sha256(body).digest(), _digest_context(version))
+    return seal_body(digest, _digest_context(version))
 
 
-def is_known(version: ProfileVersion, body: bytes, sealed: bytes | None) -> bool:
-    """Tell whether a body is the one that was sent; one whose digest can no longer be opened is not."""
+def is_known(version: ProfileVersion, digest: bytes, sealed: bytes | None) -> bool:
+    """Tell whether a digest is that of what was sent; one that can no longer be opened is not."""
     if sealed is None:
         return False
     try:
-        return unseal(sealed, _digest_context(version)) == sha256(body).digest()
+        return unseal(sealed, _digest_context(version)) == digest
     except CannotDecrypt:
         return False
 

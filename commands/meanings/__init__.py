@@ -118,6 +118,10 @@ class Meaning:
             return DONE
         return failed(f"The answer has no {' and no '.join(key for key, _kind in promised)}.")
 
+    def refused(self, error_chain: list | None, status: str) -> Outcome:
+        """Say what an answer amounts to by which the device refuses: failed, unless there was nothing to do."""
+        return failed(words_of(error_chain, status))
+
     def remaining(self, payload: dict, content: dict) -> dict:
         """Return what is to be asked again of a device whose answer was partly: by default everything."""
         return payload

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from commands.meanings import Danger, Meaning, meaning
 from commands.models import Command, QueuedCommand
+from commands.outcomes import DONE
 from devices.models import InstalledProfile
 from mdm_project import plist
 from mdm_project.crypto import unseal
@@ -17,11 +18,17 @@ from mdm_project.crypto import unseal
 MDM = "com.apple.mdm"
 NETWORKS = frozenset({"com.apple.wifi.managed", "com.apple.cellular", "com.apple.firstactiveethernet.managed",
                       "com.apple.globalethernet.managed"})  # fmt: skip
+# "The profile is not installed"; the domain differs between systems.
+_NOT_INSTALLED = frozenset({("MCMDMErrorDomain", 12075), ("MDMErrorDomain", 12075)})
 
 
 @meaning("RemoveProfile")
 class RemoveProfile(Meaning):
     is_judged_by_queue = True
+
+    def refused(self, error_chain, status):
+        """That there is no such profile is what a removal is to come to."""
+        return DONE if says_not_installed(error_chain) else super().refused(error_chain, status)
 
     def dangers(self, candidates, payload):
         by_channel: dict[int, list[InstalledProfile]] = {}
@@ -54,6 +61,12 @@ def losing_last_network(going: Mapping[int, Collection[str]]) -> set[int]:
         dangers = {_danger(installed, name, gone, True) for name in going[channel_id]}
         found |= {channel_id} if Danger.NETWORK in dangers else set()
     return found
+
+
+def says_not_installed(error_chain: list | None) -> bool:
+    """Tell whether a device refuses to remove a profile because it has none by that identifier."""
+    links = (link for link in error_chain or [] if isinstance(link, dict))
+    return any((link.get("ErrorDomain"), link.get("ErrorCode")) in _NOT_INSTALLED for link in links)
 
 
 def _leaving(by_channel: dict[int, list[InstalledProfile]]) -> dict[int, set[str]]:

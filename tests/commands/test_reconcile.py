@@ -66,9 +66,14 @@ def answer(queued: QueuedCommand, status: str = "Acknowledged", content: dict | 
     results.drain_reports()
 
 
+def sent_uuid(profile) -> str:
+    """Return the PayloadUUID that the newest version of a profile without variables has on devices."""
+    return plist.loads(render(profile.versions.order_by("-number").first()))["PayloadUUID"]
+
+
 def answer_list(*profiles, uuid: str = "", channel: Channel | None = None) -> None:
     """Have the device answer the newest question for its profiles with these."""
-    entries = [{"PayloadIdentifier": each.identifier, "PayloadUUID": uuid or each.uuid} for each in profiles]
+    entries = [{"PayloadIdentifier": each.identifier, "PayloadUUID": uuid or sent_uuid(each)} for each in profiles]
     asked = [queued for queued in waiting("ProfileList") if channel is None or queued.channel_id == channel.pk]
     answer(asked[-1], content={"ProfileList": entries})
 
@@ -152,7 +157,7 @@ def test_a_list_with_another_uuid_proves_nothing(profile):
     answer(waiting()[0])
     answer_list(profile, uuid="ANOTHER")
     assert state() == State.FAILED
-    assert status().error == "acknowledged, but the device does not list it"
+    assert status().error == "acknowledged, but the device lists another version of it"
 
 
 def test_a_list_that_came_before_the_answer_proves_nothing(profile, channel):
@@ -162,7 +167,7 @@ def test_a_list_that_came_before_the_answer_proves_nothing(profile, channel):
     assert state() == State.SENT
     early = make_report(
         channel,
-        {"ProfileList": [{"PayloadIdentifier": profile.identifier, "PayloadUUID": profile.uuid}]},
+        {"ProfileList": [{"PayloadIdentifier": profile.identifier, "PayloadUUID": sent_uuid(profile)}]},
         request_type="ProfileList",
     )
     answer(waiting("InstallProfile")[0])
