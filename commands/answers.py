@@ -4,15 +4,11 @@ from collections.abc import Iterable
 
 from commands.models import Report, report_context
 from commands.summaries import summarise
+from devices.inventory.reported import ENVELOPE
 from devices.redaction import redact
 from mdm_project import plist
 from mdm_project.crypto import CannotDecrypt, unseal
 from mdm_project.errors import UnreadablePlist
-
-ENVELOPE = frozenset(
-    {"CommandUUID", "Status", "UDID", "EnrollmentID", "UserID", "EnrollmentUserID", "RequestType"}
-    | {"UserShortName", "UserLongName", "NotOnConsole", "EnrollmentUserShortName"}
-)
 
 
 def answer_of(report: Report) -> dict:

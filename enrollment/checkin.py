@@ -9,7 +9,6 @@ from json import dumps, loads
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from apns.models import PushCertificate
 from apns.services import request_wake
@@ -20,8 +19,9 @@ from devices.channels import Terms, require_pinned
 from devices.contacts import note_check_in
 from devices.identity import Presented
 from devices.inventory.answers import storable
+from devices.inventory.status import keep_status
 from devices.keys import ChannelKey, channel_key
-from devices.models import Answer, Channel, Enrollment, EscrowedSecret, Identity
+from devices.models import Channel, Enrollment, EscrowedSecret, Identity
 from devices.same_serial import tell_of_another
 from devices.timeline import record_event
 from enrollment.models import ScepChallenge
@@ -245,19 +245,14 @@ _DOCUMENTS = {
 
 
 def _keep_status(message: dict, key: ChannelKey) -> None:
-    """Keep the newest status report as it came; what it says is not worked out yet."""
     try:
-        content = storable(loads(message.get("Data") or b"null"))
+        report = loads(message.get("Data") or b"null")
+        storable(report)
     except (ValueError, TypeError, RecursionError) as error:  # not JSON, not UTF-8, too many digits, too deep
         raise InvalidMessage("the status report is not JSON") from error
-    device_id = _device_id(key)
-    if device_id is not None and isinstance(content, dict):
-        Answer.objects.update_or_create(
-            device_id=device_id,
-            user_key=key.user,
-            request_type="DeclarativeManagement",
-            defaults={"content": content, "answered_at": timezone.now()},
-        )
+    channel = Channel.objects.filter(enrollment_key=key.enrollment, user_key=key.user).first()
+    if channel is not None and isinstance(report, dict):
+        keep_status(channel, report)
 
 
 HANDLERS: dict[str, Callable[[dict, ChannelKey, Presented], Response]] = {

@@ -9,6 +9,11 @@ from datetime import datetime
 KEY_LENGTH = 255
 TEXT_LENGTH = 2000
 MAX_PROBLEMS = 10
+# Keys of every message: who reports on what.
+ENVELOPE = frozenset(
+    {"CommandUUID", "Status", "UDID", "EnrollmentID", "UserID", "EnrollmentUserID", "RequestType"}
+    | {"UserShortName", "UserLongName", "NotOnConsole", "EnrollmentUserShortName"}
+)
 # How the problem of a report begins of which only some values could not be used.
 LEFT_OUT = "left out: "
 

@@ -7,6 +7,7 @@ from devices.models.group import AttributeValue, CustomAttribute, Group, Members
 from devices.models.inventory import (
     Answer,
     AvailableUpdate,
+    DeclarativeStatus,
     InstalledApplication,
     InstalledCertificate,
     InstalledProfile,
@@ -27,6 +28,7 @@ __all__ = [
     "Channel",
     "ChannelContact",
     "CustomAttribute",
+    "DeclarativeStatus",
     "DefaultSearch",
     "Device",
     "Enrollment",

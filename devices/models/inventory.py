@@ -139,3 +139,17 @@ class AvailableUpdate(models.Model):
 
     def __str__(self):
         return f"{self.name} {self.version}"
+
+
+class DeclarativeStatus(models.Model):
+    """What a channel has told in declarative status reports, merged; devices.inventory.status reads it."""
+
+    channel = models.OneToOneField(Channel, on_delete=models.CASCADE, related_name="declarative_status")
+    document_encrypted = models.BinaryField(default=b"")
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["channel"]
+
+    def __str__(self):
+        return f"status of channel {self.channel_id}"
