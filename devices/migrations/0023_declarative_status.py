@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('devices', '0021_automated_as_devices_say'),
+        ('devices', '0022_snoozes'),
     ]
 
     operations = [
