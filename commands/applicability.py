@@ -119,13 +119,16 @@ def split(
     ``narrowed`` is what some channels are to be asked instead of the payload, by id.
     """
     entry, meaning = _entry_of(request_type), meaning_of(request_type)
+    candidates = list(candidates)
+    in_sets = meaning.refusals(candidates, payload)
     # Devices of one kind share an answer.
     by_schema = cache(lambda target, rights: _by_schema(entry, target, rights))
 
     def reason_against(candidate: Candidate) -> str:
         known = entry is not None and candidate.platform
         refusal = by_schema(candidate.target, candidate.access_rights) if known else ""
-        return refusal or meaning.refusal(candidate, (narrowed or {}).get(candidate.channel_id, payload))
+        refusal = refusal or meaning.refusal(candidate, (narrowed or {}).get(candidate.channel_id, payload))
+        return refusal or in_sets.get(candidate.channel_id, "")
 
     judged, failed = judge_isolated(candidates, reason_against)
     refused = [Refusal(it.channel_id, it.device_id, it.serial_number, reason) for it, reason in judged if reason]

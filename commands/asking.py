@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.utils import timezone
 
 from commands import governor
 from commands.applicability import Refusal, candidates_of, split
@@ -146,6 +147,9 @@ def carry_out(
     refused = [*refused, *faults]
     if not candidates:
         raise NoneCanTake(request_type, refused)
+    lifetime = meaning_of(request_type).lifetime(payload)
+    if lifetime is not None:
+        options["expires_at"] = min(filter(None, (options.get("expires_at"), timezone.now() + lifetime)))
     own_keys = {pk: keys for pk, keys in (narrowed or {}).items() if keys != payload}
     for channel_id, it in prepared.items():
         if it.keys:

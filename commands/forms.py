@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from commands.erase_options import EraseOptions
 from devices.models import Device
 from mdm_project import plist
 from mdm_project.errors import EspalierError
@@ -248,6 +249,12 @@ class EraseDevice(CommandForm):
     needs_typed_confirmation = is_governed = True
     tells = "Everything on the device is lost, and it leaves management"
     button = "Erase for good"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.options = EraseOptions(self.device)
+        self.options.add_to(self)
+
     pin = _text(
         "PIN",
         help_text="Macs only: six digits. Left empty, one is made up; it is kept among the secrets either way.",
@@ -263,7 +270,8 @@ class EraseDevice(CommandForm):
         return pin
 
     def payload(self):
-        return {"PIN": self.cleaned_data["pin"]} if self.cleaned_data.get("pin") else {}
+        pin = {"PIN": self.cleaned_data["pin"]} if self.cleaned_data.get("pin") else {}
+        return pin | self.options.payload(self.cleaned_data)
 
 
 class AnyCommand(CommandForm):

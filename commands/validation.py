@@ -51,7 +51,7 @@ def check_command(request_type: str, payload: dict, *, allows_unknown: bool = Fa
     """
     check_structure(request_type, payload)
     meaning = meaning_of(request_type)
-    fields = _schema_errors(request_type, payload, meaning.filled_keys, allows_unknown)
+    fields = _schema_errors(request_type, payload, meaning.filled_keys, meaning.own_paths, allows_unknown)
     if not fields:
         fields = {f"payload.{path}": why for path, why in meaning.check(payload).items()}
     if not fields:
@@ -69,7 +69,9 @@ def _placeholders(value, path: str = "") -> Iterator[str]:
         yield from _placeholders(item, f"{path}.{key}" if path else str(key))
 
 
-def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], allows_unknown: bool) -> dict[str, str]:
+def _schema_errors(
+    request_type: str, payload: dict, filled: tuple[str, ...], own_paths: tuple[str, ...], allows_unknown: bool
+) -> dict[str, str]:
     try:
         entry = catalogue.command(request_type)
     except UnknownEntry:
@@ -80,6 +82,8 @@ def _schema_errors(request_type: str, payload: dict, filled: tuple[str, ...], al
     for problem in catalogue.validate(entry, payload):
         is_unknown = problem.code == UNKNOWN_KEY
         if not (problem.is_error or (is_unknown and not allows_unknown)):
+            continue
+        if is_unknown and problem.key_path in own_paths:
             continue
         if problem.code == "required" and problem.path[0] in filled:
             continue

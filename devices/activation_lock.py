@@ -68,6 +68,12 @@ def make_code() -> BypassCode:
     return BypassCode(secrets.token_bytes(RAW_BYTES))
 
 
+def has_bypass_code(device: Device) -> bool:
+    """Tell whether a code is kept that may open the Activation Lock of a device."""
+    kinds = (EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE, SERVER_CODE)
+    return EscrowedSecret.objects.filter(device=device, kind__in=kinds, is_current=True).exists()
+
+
 @transaction.atomic
 def escrow_key_of(device: Device, *, actor: Actor) -> str:
     """Return the hash with which Apple's service may lock this device; its code is made up and kept first.

@@ -6,6 +6,7 @@ A challenge travels in an enrollment profile and comes back inside the encrypted
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -46,6 +47,16 @@ def renewal_challenge(profile: EnrollmentProfile, enrollment_key: str) -> str:
         bound_key=enrollment_key,
         expires_at=now + RENEWAL_LIFETIME,
     )
+
+
+def return_challenges(wanted: Iterable[tuple[EnrollmentProfile, str]], expires_at: datetime) -> list[str]:
+    """Return new secrets, each for one enrollment of the device that its key names; one statement."""
+    made = [(secrets.token_urlsafe(SECRET_BYTES), profile, key) for profile, key in wanted]
+    ScepChallenge.objects.bulk_create(
+        ScepChallenge(secret_hash=_hash(secret), profile=profile, bound_key=key, expires_at=expires_at)
+        for secret, profile, key in made
+    )
+    return [secret for secret, _profile, _key in made]
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ holds what Apple's schema promises.
 import importlib
 import pkgutil
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 
 from django.db import models
@@ -80,6 +81,8 @@ class Meaning:
     request_type = ""
     # Keys that `prepare` fills from escrow or makes up: not asked for in forms, and not missed by validation.
     filled_keys: tuple[str, ...] = ()
+    # Key paths of ours beside Apple's: `prepare` puts what they stand for in their place.
+    own_paths: tuple[str, ...] = ()
     # How dangerous it is depends on what was asked before: then two at the same moment must not miss each other.
     is_judged_by_queue = False
     # What an answer amounts to can be said only by who knows what was asked: its command is opened for it.
@@ -103,6 +106,14 @@ class Meaning:
         known.
         """
         return ""
+
+    def refusals(self, candidates: list[Candidate], payload: dict | None) -> dict[int, str]:
+        """Return, by channel id, why devices cannot be asked, where that takes statements: a few for all of them."""
+        return {}
+
+    def lifetime(self, payload: dict) -> timedelta | None:
+        """Return how long what it brings along can be used; the command expires before that."""
+        return None
 
     def prepare(self, candidates: list[Candidate], payload: dict) -> dict[int, Prepared]:
         """Return what each device gets of its own, by channel id; empty when all get the same."""

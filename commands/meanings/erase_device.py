@@ -1,23 +1,23 @@
 """EraseDevice: everything is lost. A Mac without Apple silicon wants a PIN, which is escrowed first.
 
+Return to Service, by which a device comes back by itself, is in commands.meanings.return_to_service.
+
 Apple: developer.apple.com/documentation/devicemanagement/erase-device-command
 """
 
 from datetime import datetime
 
 from commands.interpreters import CommandReport, interprets
-from commands.meanings import Danger, Meaning, meaning
+from commands.meanings import Danger, Meaning, Prepared, meaning
+from commands.meanings import return_to_service as returning
 from commands.meanings.device_lock import check_pin, give_pins
 from commands.queue import clear_queue
 from devices import outbox
 from devices.erasing import close_erased
 from devices.outbox import handles
 from devices.timeline import SYSTEM, record_event, record_events
-from mdm_project import plist
-from mdm_project.errors import BadRequest
 
 ERASING = "erasing"
-_EMBEDDED = ("WiFiProfileData", "MDMProfileData")
 
 
 @meaning("EraseDevice")
@@ -25,31 +25,24 @@ class EraseDevice(Meaning):
     def danger(self, payload):
         return Danger.ERASE
 
+    own_paths = returning.OWN_PATHS
+
     def check(self, payload):
-        return {**check_pin(payload), **_check_return(payload.get("ReturnToService"))}
+        return {**check_pin(payload), **returning.check(payload.get("ReturnToService"))}
+
+    def refusals(self, candidates, payload):
+        return returning.refusals(candidates, payload) if returning.is_wished(payload) else {}
+
+    def lifetime(self, payload):
+        return returning.LIFETIME if returning.is_wished(payload) else None
 
     def prepare(self, candidates, payload):
         """Macs with Apple silicon are erased at once and have no use for a PIN."""
-        return give_pins([it for it in candidates if it.is_apple_silicon is not True], payload)
-
-
-def _check_return(service: dict | None) -> dict[str, str]:
-    """A profile that the device cannot read would leave it in Setup Assistant, far from anybody who can help."""
-    problems = {}
-    for key in _EMBEDDED:
-        data = (service or {}).get(key)
-        if data is not None and not _is_profile(data):
-            problems[f"ReturnToService.{key}"] = "is not a configuration profile"
-    return problems
-
-
-def _is_profile(data: bytes) -> bool:
-    if data[:1] == b"\x30":  # signed
-        return True
-    try:
-        return plist.loads(data).get("PayloadType") == "Configuration"
-    except (BadRequest, AttributeError):
-        return False
+        prepared = give_pins([it for it in candidates if it.is_apple_silicon is not True], payload)
+        if returning.is_wished(payload):
+            for channel_id, service in returning.services(candidates, payload["ReturnToService"]).items():
+                prepared.setdefault(channel_id, Prepared()).keys["ReturnToService"] = service
+        return prepared
 
 
 @interprets("EraseDevice")

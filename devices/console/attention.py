@@ -16,6 +16,7 @@ from commands.models import BypassCodeWish, Report
 from commands.progress import clock
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from commands.workflows.models import Workflow
+from devices.activation_lock import has_bypass_code
 from devices.console.page import ATTENTION_DAYS, Health, current_identity
 from devices.console.secrets import MAY_REVEAL
 from devices.console.sending import MAY_SEND
@@ -185,8 +186,7 @@ def _activation_lock(device: Device, health: Health) -> list[Attention]:
     """A lock that nothing here opens: erased, the device is of use to nobody but whoever locked it."""
     if not (health.is_enrolled and device.is_activation_lock_enabled):
         return []
-    codes = EscrowedSecret.Kind.ACTIVATION_LOCK_BYPASS_CODE, EscrowedSecret.Kind.ACTIVATION_LOCK_SERVER_CODE
-    if EscrowedSecret.objects.filter(device=device, kind__in=codes, is_current=True).exists():
+    if has_bypass_code(device):
         return []
     wish = BypassCodeWish.objects.filter(enrollment=device.current_enrollment_id).first()
     asked = " It is asked for again by itself." if wish and wish.next_at else ""

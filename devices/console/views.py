@@ -8,6 +8,7 @@ from django.utils.html import format_html_join
 from django.views.decorators.http import require_POST
 
 from commands.schedule import refresh_inventory
+from devices.activation_lock import has_bypass_code
 from devices.console import page, sending
 from devices.console.attention import attention_of
 from devices.console.configuration import ConfigurationPages
@@ -109,7 +110,7 @@ class DevicePages(ConfigurationPages):
             if asked:
                 return self.done(request, sending.words_of(form, asked), self.route("change", device.pk))
         context = {"title": form.title, "form": form, "device": device, "refusal": refusal}
-        context["back"] = self.route("change", device.pk)
+        context |= {"back": self.route("change", device.pk), "has_bypass_code": has_bypass_code(device)}
         return self.dialog(request, "console/device/command_form.html", context)
 
     def edit_view(self, request, pk):

@@ -5,8 +5,9 @@ Owns their effects. Apple: DeviceLockCommand, EraseDeviceCommand, ClearPasscodeC
 
 from typing import TYPE_CHECKING
 
-from simulator import declarations, profile
+from simulator import declarations, facts, profile
 from simulator.answers import Answer, Malformed, command
+from simulator.catalog import APPLE_TV
 from simulator.chains import MDM, MDM_CLIENT, Refused, refuse
 from simulator.state import Channel
 
@@ -76,15 +77,23 @@ def erase_device(device: "PretendDevice", channel: Channel, content: dict) -> An
         raise Malformed("the PIN is not of six digits")
     if device.state.hardware.is_mac:
         _check_mac_erase(device, content)
-    service = content.get("ReturnToService", {})
+    service = content.get("ReturnToService", {}) if _knows_return(device) else {}
     enrollment = None
-    if service.get("Enabled") and "MDMProfileData" in service:
-        enrollment = profile.read_configuration(service["MDMProfileData"])
-        device.accept(enrollment)
+    if service.get("Enabled"):
+        _check_wifi(service)
+        if "MDMProfileData" in service:
+            enrollment = profile.read_configuration(service["MDMProfileData"])
+            device.accept(enrollment)
+    has_network = "WiFiProfileData" in service or _has_other_network(device)
 
     async def erase() -> None:
+        is_locked = device.state.is_activation_locked
         device.erase()
-        if enrollment is None:
+        if not service.get("Enabled"):
+            return
+        if enrollment is None or is_locked or not has_network:
+            # It waits in Setup Assistant, which nobody sees: no profile, Activation Lock, or no network.
+            device.events.append("return to service failed: it waits in Setup Assistant")
             return
         try:
             await device.join(enrollment)
@@ -92,6 +101,27 @@ def erase_device(device: "PretendDevice", channel: Channel, content: dict) -> An
             device.events.append(f"return to service failed: {refused}")
 
     return Answer(afterwards=erase)
+
+
+def _knows_return(device: "PretendDevice") -> bool:
+    """What a system does not know it ignores: it is erased, and that is all."""
+    keys = facts.commands()["EraseDevice"]["keys"]
+    key = next(key for key in keys if key["name"] == "ReturnToService")
+    system = facts.SYSTEMS[device.state.hardware.platform]
+    said = key["os"].get(system)
+    return said is not None and facts.exists_in(said, device.state.os_version)
+
+
+def _has_other_network(device: "PretendDevice") -> bool:
+    hardware = device.state.hardware
+    return hardware.is_cellular or hardware.platform == APPLE_TV
+
+
+def _check_wifi(service: dict) -> None:
+    if "WiFiProfileData" in service:
+        wifi = profile.read_configuration(service["WiFiProfileData"])
+        if not wifi.of_type("com.apple.wifi.managed"):
+            raise refuse(MDM, 12002, "The Wi-Fi profile has no Wi-Fi payload.")
 
 
 def _check_mac_erase(device: "PretendDevice", content: dict) -> None:

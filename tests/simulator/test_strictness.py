@@ -1,5 +1,8 @@
 """What pretend devices do not take, by the facts of Apple's schema; and how they misbehave on request."""
 
+import plistlib
+from dataclasses import replace
+
 import pytest
 
 from simulator import facts
@@ -112,13 +115,37 @@ def test_a_command_is_put_off_as_often_as_wished_and_then_refused_as_wished(tell
     tell(story)
 
 
+def wifi_profile() -> bytes:
+    named = {"PayloadVersion": 1, "PayloadIdentifier": "com.example.wifi", "PayloadUUID": "W"}
+    network = named | {"PayloadType": "com.apple.wifi.managed", "PayloadUUID": "N", "SSID_STR": "School"}
+    return plistlib.dumps(named | {"PayloadType": "Configuration", "PayloadContent": [network]})
+
+
+def test_an_erased_ipad_without_a_network_waits_in_setup_assistant(tell):
+    """B8: it acknowledges, is erased, and nobody hears of it again."""
+
+    async def story(server, make_device):
+        device = make_device(IPAD)
+        device.state.hardware = replace(device.state.hardware, imei="", meid="")
+        await device.enroll(server.profile_url)
+        data = await device.download_profile(server.profile_url)
+        service = {"Enabled": True, "MDMProfileData": data}
+        command = server.queue(device.state.hardware.udid, "EraseDevice", ReturnToService=service)
+        await device.connect()
+        assert server.report_on(command)["Status"] == "Acknowledged"
+        assert not device.is_enrolled
+        assert "return to service failed: it waits in Setup Assistant" in device.events
+
+    tell(story)
+
+
 def test_an_erased_ipad_returns_to_service_with_the_profile_that_came_along(tell):
     async def story(server, make_device):
         device = make_device(IPAD)
         await device.enroll(server.profile_url)
         before = device.identity.certificate_der
         data = await device.download_profile(server.profile_url)
-        service = {"Enabled": True, "MDMProfileData": data}
+        service = {"Enabled": True, "MDMProfileData": data, "WiFiProfileData": wifi_profile()}
         command = server.queue(device.state.hardware.udid, "EraseDevice", ReturnToService=service)
         await device.connect()
         assert server.report_on(command)["Status"] == "Acknowledged"

@@ -12,6 +12,7 @@ from commands.applicability import candidates_of, refusal_of
 from commands.meanings.remove_profile import MDM
 from commands.workflows.definition import STOP, Definition, Done, Failed, Outcome, Parameter, Step, Wait
 from commands.workflows.run import Run, all_acknowledged
+from devices.activation_lock import has_bypass_code
 from devices.escrow import end_secrets
 from devices.models import Device, Enrollment, EscrowedSecret, InstalledProfile
 from devices.timeline import record_event
@@ -47,8 +48,7 @@ def _ask_for_lock(run: Run) -> Outcome | None:
     """Erased with Activation Lock on and without a code it would be of use to nobody but whoever locked it."""
     if run.parameters["how"] != ERASE:
         return Done("only erasing needs it", is_needless=True)
-    kinds = EscrowedSecret.objects.filter(device=run.device, is_current=True, kind__in=CODES)
-    if kinds.exists():
+    if has_bypass_code(run.device):
         return Done("a code that opens it is kept", is_needless=True)
     if run.device.platform not in LOCKABLE:
         return Done("it has no Activation Lock that tells of itself", is_needless=True)
