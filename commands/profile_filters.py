@@ -14,6 +14,7 @@ from devices.rules.facts import BUILT_IN, Fact
 from profiles.models import Profile
 
 STATES = dict(Word.choices)
+PROFILE_STATE = "profile_state"
 
 
 def _by_profile(devices, value, _user):
@@ -62,7 +63,7 @@ def _of_device(**conditions):
 
 register("profile", "Profile", _by_profile, problem=_profile_problem, words=_profile_words)
 register("profile_state", "Profile state", _by_state, problem=_state_problem, words=_state_words)
-BUILT_IN["profile_state"] = Fact(
-    "profile_state", "state of the profile {of}", "choice", "word", lambda of: _of_device(identifier=of),
+BUILT_IN[PROFILE_STATE] = Fact(
+    PROFILE_STATE, "state of the profile {of}", "choice", "word", lambda of: _of_device(identifier=of),
     of="the profile's identifier", choices=tuple(Word.choices),
 )  # fmt: skip

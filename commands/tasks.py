@@ -7,8 +7,10 @@ from celery import shared_task
 from commands import bypass_codes, queue, results, retention, rotation, schedule
 from commands.governor.holding import release_due
 from commands.governor.limits import apply_due_changes
+from commands.profile_filters import PROFILE_STATE
 from commands.reconcile import reconcile as send_what_is_due
 from commands.workflows.engine import BATCH, advance_due
+from devices.groups import evaluate_groups_looking_at
 
 # Short, so that a flood of reports does not keep a worker from pushes; the next kick or sweep goes on.
 INTERPRET_TIME_LIMIT_S = ADVANCE_TIME_LIMIT_S = 5
@@ -50,6 +52,12 @@ def reconcile() -> None:
     """Send what devices should have and have not, and remove what they should not."""
     while send_what_is_due():
         pass
+
+
+@shared_task(name="commands.regroup_by_state")
+def regroup_by_state() -> None:
+    """Work out the groups that gather devices by how far a profile is: many changes of state at once."""
+    evaluate_groups_looking_at(PROFILE_STATE)
 
 
 @shared_task(name="commands.advance_workflows")

@@ -120,6 +120,13 @@ def evaluate_groups(group_ids: Sequence[int] | None = None, device_ids: Sequence
     return shifts
 
 
+def evaluate_groups_looking_at(fact: str) -> list[Shift]:
+    """Work out the smart groups whose rule looks at a fact that changes without the device being told of."""
+    smart = Group.objects.filter(kind=Group.Kind.SMART).order_by("id")
+    ids = [group.pk for group in smart if mentions(group.rule, fact)]
+    return evaluate_groups(ids) if ids else []
+
+
 def smart_group_ids() -> list[int]:
     return list(Group.objects.filter(kind=Group.Kind.SMART).order_by("id").values_list("id", flat=True))
 

@@ -260,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
     "release-held": {"task": "commands.release_held", "schedule": 15, "options": {"expires": 15}},
     "check-rollouts": {"task": "profiles.check_rollouts", "schedule": 60, "options": {"expires": 60}},
     "recompute-desired": {"task": "profiles.recompute", "schedule": 3600, "options": {"expires": 3600}},
+    "regroup-by-state": {"task": "commands.regroup_by_state", "schedule": 60, "options": {"expires": 60}},
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
     "bypass-codes": {"task": "commands.ask_for_bypass_codes", "schedule": 300, "options": {"expires": 300}},

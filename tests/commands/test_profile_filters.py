@@ -3,7 +3,8 @@
 import pytest
 
 from commands.reconcile import reconcile
-from devices.groups import create_group, evaluate_groups
+from commands.tasks import regroup_by_state
+from devices.groups import create_group
 from devices.list_filters import FILTERS
 from devices.models import Device, Membership
 from devices.saved_searches import devices_of, save_search, words_of
@@ -66,5 +67,9 @@ def test_smart_groups_gather_by_the_state_of_a_profile(world):
     group = create_group("Broken Wi-Fi", actor=SYSTEM, kind="smart", rule=rule)
     assert list(Membership.objects.filter(group=group).values_list("device", flat=True)) == [first]
     ItemStatus.objects.update(state=State.VERIFIED)
-    evaluate_groups([group.pk])
+    other = create_group("Phones", actor=SYSTEM, kind="smart", rule={"fact": "platform", "is": "is", "value": "ios"})
+    evaluated_at = other.evaluated_at
+    regroup_by_state()
+    other.refresh_from_db()
+    assert other.evaluated_at == evaluated_at
     assert not Membership.objects.filter(group=group).exists()
