@@ -15,6 +15,7 @@ from django.utils import timezone
 from commands.asking import ask
 from commands.causes import cause_of
 from commands.models import Command, QueuedCommand
+from commands.remainders import remainders
 from devices.models import Channel
 from devices.timeline import Actor
 from mdm_project import plist
@@ -86,10 +87,12 @@ def retry(failed, *, actor: Actor) -> Retried:
     devices, refusals = 0, []
     for request_type, payload, same in _alike(rows):
         channels = Channel.objects.filter(pk__in=[row.channel_id for row in same])
+        narrowed = remainders(request_type, payload, QueuedCommand.objects.filter(pk__in=[row.pk for row in same]))
         try:
             asked = ask(
-                request_type, payload, channels, actor=actor, reason=f"again: {request_type}", allows_unknown=True
-            )
+                request_type, payload, channels, actor=actor, reason=f"again: {request_type}", allows_unknown=True,
+                narrowed=narrowed,
+            )  # fmt: skip
             devices += asked.command.target_count if asked.command else 0
         except EspalierError as error:
             refusals.append(error.detail)

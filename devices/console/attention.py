@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from commands.governor import HeldAction
 from commands.governor.holding import MAY_APPROVE
-from commands.models import BypassCodeWish, Report
+from commands.models import BypassCodeWish, QueuedCommand, Report
 from commands.progress import clock
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from commands.workflows.models import Workflow
@@ -244,7 +244,9 @@ def _failures(health: Health, user, told: set[str]) -> list[Attention]:
                 fixes.append(Fix("Retry", reverse("admin:commands_command_retry_target", args=[failure["newest"]])))
         times = f" {failure['number']} times" if failure["number"] > 1 else ""
         cause = failure["cause"] or "The device gave no reason."
-        found.append(Attention("bad", "cancel", f"{failure['request_type']} failed{times}", cause, tuple(fixes)))
+        is_partly = failure["how"] == QueuedCommand.State.PARTLY
+        tone, icon, words = ("attn", "rule", "was done in part") if is_partly else ("bad", "cancel", "failed")
+        found.append(Attention(tone, icon, f"{failure['request_type']} {words}{times}", cause, tuple(fixes)))
     return found
 
 

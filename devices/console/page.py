@@ -119,10 +119,10 @@ def enrollment_status(state: str | None, enrollment: Enrollment | None) -> Statu
 
 
 def recent_failures(device: Device) -> list[dict]:
-    """Return what failed in the last days, by kind and cause, newest first."""
+    """Return what failed in the last days, wholly or in part, by kind and cause, newest first."""
     since = timezone.now() - timedelta(days=ATTENTION_DAYS)
     failed = QueuedCommand.objects.for_device(device).failed_since(since).order_by()
-    grouped = failed.values(request_type=F("command__request_type"), cause=F("note"))
+    grouped = failed.values(request_type=F("command__request_type"), cause=F("note"), how=F("state"))
     return list(grouped.annotate(number=Count("id"), newest=Max("id")).order_by("-newest")[:5])
 
 

@@ -17,7 +17,8 @@ MAX_TEXT = 200
 # A device that enrolls asks for it first; both are one line when this little time lies between them.
 ONE_ENROLLMENT = timedelta(minutes=10)
 ICONS = (
-    ("command_failed", "cancel"), ("command_expired", "hourglass_disabled"), ("command_cancelled", "do_not_disturb_on"),
+    ("command_failed", "cancel"), ("command_partly", "rule"),
+    ("command_expired", "hourglass_disabled"), ("command_cancelled", "do_not_disturb_on"),
     ("command", "terminal"), ("enroll", "add_to_home_screen"), ("authenticated", "add_to_home_screen"),
     ("checked_out", "link_off"), ("os_", "system_update"), ("group", "category"), ("profile", "tune"),
     ("assignment", "tune"), ("rollout", "tune"), ("secret", "key"), ("bootstrap", "key"), ("identity", "badge"),

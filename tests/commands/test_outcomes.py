@@ -2,7 +2,7 @@
 
 import pytest
 
-from commands import results
+from commands import failures, results
 from commands.asking import ask_again
 from commands.causes import failures_by_cause
 from commands.models import QueuedCommand, Report
@@ -187,6 +187,16 @@ def test_partly_counts_and_has_causes_and_only_what_failed_is_asked_again():
     bodies = [unseal(bytes(row.body_encrypted), again.body_context) for row in again.targets.order_by("id")]
     asked = [[item["Item"] for item in plist.loads(body)["Command"]["Settings"]] for body in bodies]
     assert asked == [["Bluetooth"], ["OrganizationInfo"]]
+
+
+def test_from_the_list_of_failures_only_what_failed_is_asked_again_too():
+    channel = factories.make_channel(factories.make_device("macos", os_version="15.0"))
+    queued = answered("Settings", TWO, {"Settings": [WRONG, OTHER]}, channel)
+    results.drain_reports()
+    assert failures.retry(QueuedCommand.objects.filter(pk=queued.pk), actor=Actor("lee", origin="staff")).devices == 1
+    again = QueuedCommand.objects.exclude(pk=queued.pk).filter(command__request_type="Settings").get()
+    body = plist.loads(unseal(bytes(again.body_encrypted), again.command.body_context))
+    assert [item["Item"] for item in body["Command"]["Settings"]] == ["Bluetooth"]
 
 
 def test_a_repeated_answer_changes_nothing_of_what_was_partly_done():
