@@ -37,7 +37,9 @@ class Link:
 
     @property
     def words(self) -> str:
-        return f"{self.number}: {self.text}" if self.text and self.number else self.text or self.number
+        if self.number and not self.is_told:
+            return self.number
+        return f"{self.number}: {self.text}" if self.number else self.text
 
     @property
     def is_told(self) -> bool:

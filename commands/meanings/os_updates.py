@@ -51,7 +51,8 @@ def _problem(result: dict) -> str:
     if chain or not why:
         why.append(words_of(chain if isinstance(chain, list) else None))
     key = result.get("ProductKey")
-    return f"{key if isinstance(key, str) and key else 'The update'}: {'. '.join(why)}".rstrip(".") + "."
+    told = ". ".join(why)
+    return f"{key if isinstance(key, str) and key else 'The update'}: {told}{'' if told.endswith((')', '.')) else '.'}"
 
 
 @meaning("ScheduleOSUpdateScan")

@@ -116,8 +116,7 @@ def test_an_error_is_told_with_its_deepest_cause_first():
         (
             "Errors/iOS-11.3.1-AvailableOSUpdatesFailure",
             "The device finds no update that it could install. It may have the newest; refresh its updates."
-            " (com.apple.softwareupdateservices.errors/3: The operation couldn\\xe2\\x80\\x99t be completed."
-            " (com.apple.softwareupdateservices.errors error 3.); DeviceManagement.error/2213: No update available.)",
+            " (com.apple.softwareupdateservices.errors/3; DeviceManagement.error/2213: No update available.)",
         ),
         (
             "Status/CommandFormatError-iOS-11.3.1",
