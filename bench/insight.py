@@ -47,7 +47,7 @@ def groups(run: Run) -> None:
         "smart_group", seconds=statistics.median(seconds), slowest_s=max(seconds), members=members,
         target_s=GROUP_TARGET_S, meets_target=statistics.median(seconds) < GROUP_TARGET_S,
     )  # fmt: skip
-    payload = {"PayloadType": "com.apple.dock", "orientation": "left"}
+    payload = {"PayloadType": "com.apple.mobiledevice.passwordpolicy", "forcePIN": True}
     profile = create_profile("Benchmark", actor=SYSTEM, payloads=[payload])
     versions.publish(profile, SYSTEM)
     change = {"kind": "create_assignment", "profile": profile.pk, "include": [group.pk]}

@@ -68,15 +68,16 @@ WITH active AS MATERIALIZED (
     FROM candidate WHERE version_id IS NOT NULL
     ORDER BY channel_id, identifier, priority DESC, assignment_id
 ), refused AS MATERIALIZED (
-    SELECT * FROM unnest(%(refused_versions)s::bigint[], %(refused_traits)s::text[], %(refusals)s::text[],
-                         %(refusals_anyway)s::text[]) AS r(version_id, traits, why, why_anyway)
+    SELECT * FROM unnest(%(refused_versions)s::bigint[], %(refused_traits)s::int[], %(refusals)s::text[],
+                         %(refusals_anyway)s::text[]) AS r(version_id, trait, why, why_anyway)
 ), trait AS MATERIALIZED (
-    SELECT c.id AS channel_id, {traits} AS traits FROM {channels}
-    WHERE EXISTS (SELECT FROM refused) AND c.id IN (SELECT channel_id FROM wanted)
+    SELECT c.id AS channel_id, (%(traits)s::jsonb ->> {traits})::int AS trait FROM {channels}
+    WHERE EXISTS (SELECT FROM refused) AND e.is_current AND e.state = 'enrolled'
+      AND (%(devices)s::bigint[] IS NULL OR c.device_id = ANY(%(devices)s::bigint[]))
 ), judged AS MATERIALIZED (
     SELECT w.*, coalesce(CASE WHEN w.sends_anyway THEN r.why_anyway ELSE r.why END, '') AS refusal
     FROM wanted w LEFT JOIN trait t USING (channel_id)
-    LEFT JOIN refused r ON r.version_id = w.version_id AND r.traits = t.traits
+    LEFT JOIN refused r ON r.version_id = w.version_id AND r.trait = t.trait
 ), written AS MATERIALIZED (
     SELECT d.* FROM profiles_desireditem d JOIN devices_channel c ON c.id = d.channel_id
     WHERE (%(profiles)s::bigint[] IS NULL OR d.profile_id = ANY(%(profiles)s::bigint[]))

@@ -4,6 +4,7 @@ A fleet has few kinds of devices (profiles.traits) and versions never change, so
 and the answers are kept. See profiles.applicability for the rules.
 """
 
+import json
 from collections.abc import Collection
 
 from django.db import connection
@@ -13,7 +14,8 @@ from profiles.applicability import Judgement, Shape, judge, shape_of
 from profiles.models import ProfileVersion
 from profiles.traits import distinct_traits, facts_of
 
-NONE = {"refused_versions": [], "refused_traits": [], "refusals": [], "refusals_anyway": []}
+_ROW = ("refused_versions", "refused_traits", "refusals", "refusals_anyway")
+NONE = {"traits": "{}"} | {name: [] for name in _ROW}
 _MANY = 20_000
 
 # Every version that the computation may give to a device: see `active` in profiles.desired.
@@ -45,25 +47,25 @@ class _Book:
 
 
 def refusals(profile_ids: Collection[int] | None, device_ids: Collection[int] | None) -> dict[str, list]:
-    """Return the parameters by which DIFFERENCE knows what is not for whom: rows of (version, traits, why).
+    """Return the parameters by which DIFFERENCE knows what is not for whom: rows of (version, number of traits, why).
 
     Call it after rollouts were started. Two statements, and one for versions that this process has not seen.
     """
     with connection.cursor() as cursor:
         cursor.execute(_VERSIONS, {"profiles": None if profile_ids is None else sorted(profile_ids)})
         versions = [(version_id, bytes(digest)) for version_id, digest in cursor]
-    table: dict[str, list] = {name: [] for name in NONE}
     if not versions:
-        return table
-    books, traits = _books(dict(versions)), distinct_traits(device_ids)
-    for version_id, book in books.items():
-        for each in traits:
-            found = book.judgement(each)
-            if found.refusal:
-                row = (version_id, each, found.refusal, found.anyway)
-                for column, value in zip(table.values(), row, strict=True):
-                    column.append(value)
-    return table
+        return NONE
+    traits = distinct_traits(device_ids)
+    rows = [
+        (version_id, number, found.refusal, found.anyway)
+        for version_id, book in _books(dict(versions)).items()
+        for number, each in enumerate(traits, 1)
+        if (found := book.judgement(each)).refusal
+    ]
+    columns = zip(*rows, strict=True) if rows else ((),) * len(_ROW)
+    numbers = json.dumps({each: number for number, each in enumerate(traits, 1)})
+    return {"traits": numbers} | {name: list(column) for name, column in zip(_ROW, columns, strict=True)}
 
 
 def shape_of_version(version: ProfileVersion) -> Shape:
