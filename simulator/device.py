@@ -66,6 +66,7 @@ class PretendDevice:
         self.keys = keys
         self.setup = setup or Setup()
         self.faults = Faults()
+        self.also_knows: set[str] = set()  # payload types that this device knows and the schema does not
         self.violations: list[str] = []
         self.events: deque[str] = deque(maxlen=200)
         self.received: deque[dict] = deque(maxlen=50)  # commands as they came, newest last

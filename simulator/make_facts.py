@@ -1,9 +1,9 @@
-"""Write simulator/command_facts.json from a checkout of Apple's device management schema.
+"""Write simulator/command_facts.json and payload_facts.json from a checkout of Apple's device management schema.
 
 `python -m simulator.make_facts SCHEMA_FOLDER`: facts only (names, types, versions), none of Apple's texts. The
 simulator reads Apple's schema by itself, so that it does not share the mistakes of the product's catalogue.
 
-Apple: github.com/apple/device-management, mdm/commands
+Apple: github.com/apple/device-management, mdm/commands and mdm/profiles
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from simulator import payloads
 from simulator.facts import FILE
 
 SYSTEMS = ("iOS", "macOS", "tvOS", "visionOS")
@@ -25,11 +26,45 @@ PLAIN = {
     "requiresdep": "ade",
 }
 # Apple lists what may be asked for as keys below the array's item; which of them exist is answered item by item.
+ENVELOPES = ("Configuration", "TopLevel", "CommonPayloadKeys")
 OPEN_ARRAYS = {("DeviceInformation", "Queries")}
 
 
 def main(folder: Path) -> None:
-    """Write the facts of every command in a schema folder."""
+    """Write the facts of every command and every payload in a schema folder."""
+    _write_commands(folder)
+    _write_payloads(folder)
+
+
+def _write_payloads(folder: Path) -> None:
+    """Write where each payload type exists and what it needs; a type that several files define has one row each."""
+    found: dict[str, list] = {}
+    for path in sorted((folder / "mdm" / "profiles").glob("*.yaml")):
+        content = yaml.safe_load(path.read_text())
+        kind = content["payload"]["payloadtype"]
+        if kind in ENVELOPES:
+            continue
+        stated = content["payload"].get("supportedOS")
+        row = {"os": None if stated is None else _payload_systems(stated)}
+        found.setdefault(kind, []).append(row | {"keys": [key["key"] for key in content.get("payloadkeys", ())]})
+    for rows in found.values():
+        if len(rows) == 1:
+            del rows[0]["keys"]
+    lines = (f"{json.dumps(kind)}: {json.dumps(rows, sort_keys=True)}" for kind, rows in sorted(found.items()))
+    payloads.FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _payload_systems(stated: dict) -> dict:
+    found = _systems(stated)
+    for system, facts in found.items():
+        if facts is not None and stated[system].get("userapprovedmdm"):
+            facts["approved"] = True
+        if facts is not None and stated[system].get("userchannel") is False:
+            facts["user"] = False
+    return found
+
+
+def _write_commands(folder: Path) -> None:
     commands = {}
     for path in sorted((folder / "mdm" / "commands").glob("*.yaml")):
         content = yaml.safe_load(path.read_text())

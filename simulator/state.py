@@ -71,6 +71,7 @@ class DeviceState:
     enrollment_id: str = ""  # under a user enrollment, instead of the UDID
     is_awaiting_configuration: bool = False  # Setup Assistant waits for DeviceConfigured
     is_shared: bool = False  # a Shared iPad
+    is_user_approved: bool = True  # a Mac's enrollment
     lock_pin: str = ""  # a Mac that was locked starts only with it
     bypass_code: str = ""  # of Activation Lock
     supervised_at: float = 0  # Unix time; 0: not set up yet

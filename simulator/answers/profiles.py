@@ -6,7 +6,7 @@ Apple: InstallProfileCommand, RemoveProfileCommand, ProfileListCommand.
 
 from typing import TYPE_CHECKING
 
-from simulator import profile
+from simulator import payloads, profile
 from simulator.answers import (
     Answer,
     command,
@@ -57,6 +57,8 @@ def _install(device: "PretendDevice", channel: Channel, configuration: Configura
     _check_target(device, channel, configuration)
     if configuration.identifier == device.enrollment.configuration.identifier:
         raise refuse(INSTALLATION, 4015, "The replacement profile does not contain an MDM payload.")
+    for words in payloads.skipped(device, channel, configuration):
+        device.events.append(f"skipped of {configuration.name}: {words}")
     channel.profiles.pop(configuration.identifier, None)  # a replacement goes to the end of the list
     channel.profiles[configuration.identifier] = configuration.data
 

@@ -67,7 +67,7 @@ def _mac_security(device: "PretendDevice") -> dict:
             "EnrolledViaDEP": bool(state.is_awaiting_configuration or state.admin_accounts),
             "IsActivationLockManageable": True,
             "IsUserEnrollment": False,
-            "UserApprovedEnrollment": True,
+            "UserApprovedEnrollment": state.is_user_approved,
         },
         "RemoteDesktopEnabled": bool(state.settings.get("RemoteDesktop")),
         "SecureBoot": {"ExternalBootLevel": "disallowed", "SecureBootLevel": "full"},
