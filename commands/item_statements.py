@@ -86,19 +86,23 @@ SELECT * FROM due ORDER BY identifier, channel_id LIMIT %s"""
 _IS_UNWANTED = """NOT EXISTS (SELECT FROM profiles_desireditem d
                   WHERE d.channel_id = s.channel_id AND d.identifier = s.identifier)"""
 
-# No longer wanted before the device got anything of it: the command does not leave the queue any more. A command that
-# the device put off is not carried out unless it is delivered again.
+_IS_REFUSED = """EXISTS (SELECT FROM profiles_desireditem d
+                  WHERE d.channel_id = s.channel_id AND d.identifier = s.identifier AND d.refusal <> '')"""
+
+# No longer wanted before the device got anything of it, or found to be not for the device: the command does not leave
+# the queue any more. A command that the device put off is not carried out unless it is delivered again.
 WITHDRAW = f"""
 WITH withdrawn AS (
     UPDATE commands_queuedcommand q
     SET state = {Queued.CANCELLED}, finished_at = statement_timestamp(),
-        note = 'no longer wanted, and not delivered before'
+        note = CASE WHEN {_IS_REFUSED} THEN 'not for this device' ELSE 'no longer wanted, and not delivered before' END
     FROM profiles_itemstatus s
-    WHERE q.id = s.command_id AND s.state = {State.SENT} AND NOT s.may_be_installed AND {_IS_UNWANTED}
+    WHERE q.id = s.command_id AND s.state = {State.SENT}
+      AND (NOT s.may_be_installed AND {_IS_UNWANTED} OR {_IS_REFUSED})
       AND (q.state = {Queued.PENDING} AND q.deliveries = 0 OR q.state = {Queued.NOT_NOW})
     RETURNING q.id
 )
-DELETE FROM profiles_itemstatus s USING withdrawn w WHERE s.command_id = w.id"""
+DELETE FROM profiles_itemstatus s USING withdrawn w WHERE s.command_id = w.id AND NOT s.may_be_installed"""
 
 # No longer wanted before anything of it was sent or accepted; or what goes by this identifier on the device is its
 # enrollment profile, which refused ours: removing that would be unenrolling.

@@ -19,7 +19,7 @@ KEY = "Name"
 
 def payload(text: str = "one") -> dict:
     """Return a payload that iPhones, iPads and Macs can use, on every channel."""
-    return {"PayloadType": "com.apple.font", KEY: text}
+    return {"PayloadType": "com.apple.font", KEY: text, "Font": {"$data": "T1RUTw=="}}
 
 
 def make_profile(text: str = "one", **fields) -> Profile:

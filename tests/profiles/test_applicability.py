@@ -104,6 +104,20 @@ def test_a_change_of_facts_works_it_out_anew():
     assert refusals() == {channel.pk: NEEDS}
 
 
+def test_a_command_that_waits_is_taken_back_when_the_profile_is_found_to_be_not_for_the_device():
+    channel = make_channel(make_device(is_supervised=True))
+    assign(publish_payloads(LOCK), make_group(channel))
+    recompute_desired()
+    reconcile()
+    lock_devices([channel.device_id])
+    write_columns({channel.device_id: {"is_supervised": False}})
+    outbox.drain()
+    reconcile()
+    assert not QueuedCommand.objects.waiting().exists()
+    (item,) = items_of(channel.device)
+    assert (item.words.word, item.words.reason) == ("not_applicable", NEEDS)
+
+
 def test_a_profile_of_several_payloads_goes_without_those_that_are_skipped():
     channel = make_channel(make_device("tvos", is_supervised=True))
     assign(publish_payloads(ROOT, FILEVAULT), make_group(channel))

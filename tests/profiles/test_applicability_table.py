@@ -148,7 +148,7 @@ def payloads():
 
 def profile_of(kind: str, keys: list[str], *, is_user: bool) -> dict:
     """Return a profile with nothing but this payload; a key of its file tells which of several files it is."""
-    own = dict.fromkeys(keys[:3], True)
+    own = dict.fromkeys(keys[:3], b"OTTO")  # a font must be one
     payload = own | {"PayloadType": kind, "PayloadIdentifier": "b", "PayloadUUID": "B", "PayloadVersion": 1}
     return {
         "PayloadType": "Configuration", "PayloadIdentifier": "a", "PayloadUUID": "A", "PayloadVersion": 1,
