@@ -210,6 +210,17 @@ def issue_identity(
     return certificate
 
 
+def identity_of_challenge(challenge_id: int, key_hash: bytes) -> Identity | None:
+    """Return the newest identity that a public key got with a challenge."""
+    return Identity.objects.filter(challenge_id=challenge_id, key_hash=key_hash).order_by("-id").first()
+
+
+def was_revoked(enrollment_key: str) -> bool:
+    """Tell whether an enrollment has no certificate any more because one was revoked."""
+    own = Identity.objects.filter(enrollment_key=enrollment_key)
+    return own.filter(end_reason__startswith=Identity.REVOKED).exists() and not own.filter(is_active=True).exists()
+
+
 def renewable_identity(fingerprint: bytes) -> Identity | None:
     """Return the identity that may be exchanged for a new one: issued by us, pinned to a device and still active.
 

@@ -268,6 +268,8 @@ def update_token(message: dict, key: ChannelKey, presented: Presented) -> Channe
     channel of a user posts `user_channel_opened`.
     """
     device_channel = _open_device_channel(key)
+    # Asked again with the row locked: of two at once, the first may have ended the certificate of the other.
+    require_pinned(key, presented)
     channel = _user_channel(message, key, device_channel) if key.user else device_channel
     channel.token = message["Token"]
     channel.push_magic = message["PushMagic"]

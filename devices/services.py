@@ -3,6 +3,7 @@ about the people who use devices.
 """
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from devices.changes import tell_changed
@@ -67,16 +68,22 @@ def _tell_of_person(person: Person, kind: str, summary: str, actor: Actor) -> No
 
 @transaction.atomic
 def revoke_identity(identity: Identity, *, actor: Actor, reason: str) -> None:
-    """End a client certificate, from the next message on. Raise BadRequest without a reason, Conflict twice."""
+    """End a client certificate, from the next message on, and with it every other one of its enrollment: an unused
+    renewal, or one that is being exchanged, would let the device in again. Raise BadRequest without a reason, Conflict
+    twice.
+    """
     if not reason.strip():
         raise BadRequest("a reason is needed", fields={"reason": "say why"})
-    ended = Identity.objects.filter(pk=identity.pk, is_active=True).update(
-        is_active=False, ended_at=timezone.now(), end_reason=f"revoked: {reason.strip()}"
-    )
-    if not ended:
-        raise Conflict("this certificate has ended already")
-    device = Device.objects.filter(enrollments__key=identity.enrollment_key, enrollments__is_current=True).first()
-    record_event(
-        "identity_revoked", f"client certificate {identity.serial_hex} revoked: {reason.strip()}",
-        device=device, actor=actor.name,
-    )  # fmt: skip
+    revoked = {"is_active": False, "ended_at": timezone.now(), "end_reason": f"{Identity.REVOKED}: {reason.strip()}"}
+    with transaction.atomic():
+        if not Identity.objects.filter(pk=identity.pk, is_active=True).update(**revoked):
+            raise Conflict("this certificate has ended already")
+        keys = {identity.enrollment_key, identity.bound_key} - {""}
+        of_enrollment = Identity.objects.filter(Q(enrollment_key__in=keys) | Q(bound_key__in=keys), is_active=True)
+        siblings = of_enrollment.update(**revoked)
+        device = Device.objects.filter(enrollments__key=identity.enrollment_key, enrollments__is_current=True).first()
+        more = f" and {siblings} more of this enrollment" if siblings else ""
+        record_event(
+            "identity_revoked", f"client certificate {identity.serial_hex}{more} revoked: {reason.strip()}",
+            device=device, actor=actor.name,
+        )  # fmt: skip

@@ -59,6 +59,12 @@ def _issue(message: scep.PkiMessage, request: CertificateRequest, issuer: KeyPai
             request, issuer, challenge_id=identity.challenge_id, bound_key=identity.enrollment_key, is_renewal=True
         )
     challenge = _used_challenge(message, request)
+    known = _issued_before(challenge, request)
+    if known is not None:
+        return known
+    if challenge.bound_key and authorities.was_revoked(challenge.bound_key):
+        reason = "the enrollment that this renewal is for has no certificate any more: it was revoked"
+        raise scep.RequestFailed(scep.BAD_REQUEST, reason)
     return authorities.issue_identity(
         request,
         issuer,
@@ -66,6 +72,21 @@ def _issue(message: scep.PkiMessage, request: CertificateRequest, issuer: KeyPai
         bound_key=challenge.bound_key,
         is_renewal=challenge.purpose == ScepChallenge.Purpose.RENEW,
     )
+
+
+def _issued_before(challenge: ScepChallenge, request: CertificateRequest) -> x509.Certificate | None:
+    """Return the certificate that this key got with this challenge: a device that asks again gets no second one.
+
+    Raises RequestFailed where that one was revoked or has ended.
+    """
+    identity = authorities.identity_of_challenge(challenge.pk, pki.key_hash(request.public_key))
+    if identity is None:
+        return None
+    if not identity.is_active:
+        raise scep.RequestFailed(
+            scep.BAD_REQUEST, f"the certificate of this challenge was ended: {identity.end_reason}"
+        )
+    return x509.load_der_x509_certificate(bytes(identity.certificate_der))
 
 
 def _used_challenge(message: scep.PkiMessage, request: CertificateRequest) -> ScepChallenge:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mdm_project import ber, cms
 from mdm_project.csr import CertificateRequest, read_request
-from mdm_project.enveloped import CannotOpen, Recipient, envelope, open_enveloped
+from mdm_project.enveloped import Recipient, envelope, open_enveloped
 from mdm_project.errors import BadRequest
 
 PKCS_REQ, RENEWAL_REQ, UPDATE_REQ = "19", "17", "18"
@@ -93,10 +93,9 @@ def open_request(message: PkiMessage, recipients: list[Recipient]) -> OpenedRequ
     try:
         opened = open_enveloped(message.content, recipients)
         request = read_request(opened.content)
-    except CannotOpen as error:
-        raise RequestFailed(BAD_MESSAGE_CHECK, error.detail) from None
     except BadRequest as error:
-        raise RequestFailed(BAD_REQUEST, error.detail) from None
+        # One answer, whether it could not be decrypted or makes no sense decrypted: two would be a padding oracle.
+        raise RequestFailed(BAD_MESSAGE_CHECK, error.detail) from None
     return OpenedRequest(request, opened.recipient_index, opened.cipher)
 
 

@@ -1,6 +1,8 @@
 """The SCEP endpoint: GetCACaps, GetCACert and PKIOperation over GET and POST (RFC 8894, section 4)."""
 
+import contextlib
 import re
+import threading
 from binascii import a2b_base64
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,8 +16,19 @@ from enrollment import issuing
 from enrollment.scep import CAPABILITIES
 from mdm_project.errors import BadRequest, EspalierError, TooLarge
 
-MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+# Requests of all clients known stay below 10 KB.
+MAX_MESSAGE_BYTES = 64 * 1024
+# Each costs a signature and more: at most this many at once in a process, so that devices get the other threads.
+_turns = threading.BoundedSemaphore(2)
+WAIT_S = 2
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]", re.ASCII)
+
+
+class Busy(EspalierError):
+    """Too many want a certificate at this moment."""
+
+    code = "busy"
+    status = 503
 
 
 @csrf_exempt
@@ -38,7 +51,8 @@ def scep(request):
 def _answer_operation(request) -> HttpResponse:
     body = _message(request)
     try:
-        return _answer(issuing.answer_request(body, request.META), "application/x-pki-message")
+        with _turn():
+            return _answer(issuing.answer_request(body, request.META), "application/x-pki-message")
     except BadRequest as error:
         keep_rejected(request.META, body, len(body), error)
         raise
@@ -58,7 +72,20 @@ def _message(request) -> bytes:
         if len(body) > MAX_MESSAGE_BYTES:
             raise TooLarge("The message is too large.")
         return body
-    return _decoded(request.GET.get("message", ""))
+    body = _decoded(request.GET.get("message", ""))
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise TooLarge("The message is too large.")
+    return body
+
+
+@contextlib.contextmanager
+def _turn():
+    if not _turns.acquire(timeout=WAIT_S):
+        raise Busy("Too many certificate requests at this moment; ask again.")
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 def _decoded(value: str) -> bytes:

@@ -12,6 +12,8 @@ SEQUENCE, SET, INTEGER, BITS, OCTETS, OID = 0x30, 0x31, 0x02, 0x03, 0x04, 0x06
 CONTEXT_0, CONTEXT_1 = 0xA0, 0xA1
 
 _MAX_DEPTH = 16
+# In one element. Signed files of some MB come in pieces of a kilobyte; nothing else has more than a dozen.
+_MAX_CHILDREN = 20_000
 
 
 class Malformed(ValueError):
@@ -65,6 +67,8 @@ def _until_end_of_contents(data: bytes, at: int, depth: int) -> list[Node]:
     while data[at] or data[at + 1]:
         node = read(data, at, depth)
         found.append(node)
+        if len(found) > _MAX_CHILDREN:
+            raise Malformed("an element of too many parts")
         at = node.following
     return found
 
@@ -80,6 +84,8 @@ def children(data: bytes, node: Node, tag: int = SEQUENCE) -> list[Node]:
     while at < end:
         child = read(data, at)
         found.append(child)
+        if len(found) > _MAX_CHILDREN:
+            raise Malformed("an element of too many parts")
         at = child.following
     if at != end:
         raise Malformed("an element reaches beyond the one around it")

@@ -61,7 +61,8 @@ def read_request(der: bytes) -> CertificateRequest:
         return _read(der)
     except cms.SignatureInvalid:
         raise RequestInvalid("The certificate request is not signed with its own key.") from None
-    except (ValueError, IndexError, KeyError, UnsupportedAlgorithm):  # ber.Malformed and bad text are ValueErrors
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, UnsupportedAlgorithm):
+        # ber.Malformed and bad text are ValueErrors; asn1crypto has the others for values of unexpected kinds.
         raise RequestInvalid("The certificate request cannot be read.") from None
 
 

@@ -26,6 +26,10 @@ class CannotOpen(BadRequest):
     code = "cannot_open"
 
 
+# A request is for one of our authorities; some clients add themselves.
+MAX_RECIPIENTS = 10
+
+
 class Recipient(NamedTuple):
     certificate: x509.Certificate
     key: rsa.RSAPrivateKey
@@ -70,17 +74,19 @@ def _open(der: bytes, recipients: list[Recipient]) -> Opened:
 
 def _our_transport(infos, recipients: list[Recipient]):
     """Return which of our recipients the message names, and the encrypted key for it."""
+    if len(infos) > MAX_RECIPIENTS:
+        raise ValueError("for too many")
+    ours = [asn1_x509.Certificate.load(each.certificate.public_bytes(Encoding.DER)) for each in recipients]
     for info in infos:
         if info.name != "ktri":
             continue
-        for index, recipient in enumerate(recipients):
-            if _names(info.chosen["rid"], recipient.certificate):
+        for index, own in enumerate(ours):
+            if _names(info.chosen["rid"], own):
                 return index, info.chosen
     raise ValueError("for somebody else")
 
 
-def _names(identifier, certificate: x509.Certificate) -> bool:
-    own = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+def _names(identifier, own: asn1_x509.Certificate) -> bool:
     if identifier.name == "subject_key_identifier":
         return identifier.chosen.native == own.key_identifier
     same_serial = identifier.chosen["serial_number"].native == own.serial_number

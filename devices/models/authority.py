@@ -49,6 +49,8 @@ class Identity(models.Model):
         SCEP = "scep", "SCEP"
         OUTSIDE = "outside", "Outside authority"
 
+    REVOKED = "revoked"  # what an end_reason begins with then
+
     fingerprint = models.BinaryField(unique=True, help_text="SHA-256 of the DER certificate")
     authority = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, related_name="identities")
     origin = models.CharField(max_length=10, choices=Origin.choices)
