@@ -65,7 +65,7 @@ class CommandList(ApiView, ListCreateAPIView):
 
 def answer_of(outcome: Asked, skipped: list[int]) -> Response:
     """Say what became of a wish: 201 with the command, 202 with what the governor holds."""
-    left_out = {"skipped": skipped, "refused": _refused(outcome.refused)}
+    left_out = {"skipped": skipped, "refused": _refused(outcome.refused), "warnings": outcome.warnings}
     if outcome.held is not None:
         return Response({**serializers.HeldSerializer(outcome.held).data, **left_out}, status=202)
     command = outcome.command

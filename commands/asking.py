@@ -45,11 +45,15 @@ class NoneCanTake(Conflict):
 
 @dataclass(frozen=True)
 class Asked:
-    """What became of a wish: a command, or an action held by the governor; and who was left out, with the reason."""
+    """What became of a wish: a command, or an action held by the governor; and who was left out, with the reason.
+
+    ``warnings`` are sentences about what was asked all the same.
+    """
 
     command: Command | None
     held: HeldAction | None = None
     refused: list[Refusal] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def ask(
@@ -113,11 +117,12 @@ def _ask(
                 options=options,
             )
         )  # fmt: skip
+    warnings = meaning_of(request_type).warnings(fit, payload)
     if isinstance(permit, HeldAction):
-        return Asked(None, permit, refused)
+        return Asked(None, permit, refused, warnings)
     how = {"actor": actor, "reason": reason, "permit": permit, "narrowed": narrowed}
     command = carry_out(request_type, payload, fit, refused, **how, **options)
-    return Asked(command, None, refused)
+    return Asked(command, None, refused, warnings)
 
 
 def _isolated(work, candidates: list[Candidate], payload: dict) -> tuple[dict, list[Candidate], list[Refusal]]:

@@ -109,6 +109,9 @@ class QueuedSerializer(serializers.Serializer):
         child=serializers.IntegerField(), help_text="ids of named devices that cannot be asked: not enrolled"
     )
     refused = RefusedSerializer(many=True, help_text="devices that cannot take the command, with the reason")
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="what to know of what was asked: a profile that comes back"
+    )
 
 
 class HeldSerializer(serializers.ModelSerializer):

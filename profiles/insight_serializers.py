@@ -242,7 +242,9 @@ class RemovabilitySerializer(serializers.Serializer):
     profile = serializers.IntegerField(allow_null=True, help_text="id, where it is one of ours")
     is_enrollment = serializers.BooleanField()
     origin = _one_of(Origin)
-    rule = serializers.IntegerField(help_text="of Apple's six, the one that decides")
+    rule = serializers.IntegerField(
+        allow_null=True, help_text="of Apple's six, the one by which the first way is given; null: none of them"
+    )
     exception = _one_of(Exemption, allow_null=True)
     who = serializers.CharField()
     how = serializers.ListField(child=serializers.CharField())

@@ -215,6 +215,7 @@ class ComposePages:
             words, address = f"{form.entry.label}: {asked.held.words}", held_address(request.user)
             return self.done(request, words, address or self.route("changelist"))
         left_out = f" {len(asked.refused)} cannot take it." if asked.refused else ""
+        left_out = " ".join((left_out, *asked.warnings))
         number = asked.command.target_count
         words = f"{form.entry.label} queued for {'1 device' if number == 1 else f'{number:,} devices'}.{left_out}"
         return self.done(request, words, self.route("change", asked.command.pk))

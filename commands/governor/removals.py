@@ -9,9 +9,9 @@ from django.db.models import Q
 from commands.applicability import candidates_of
 from commands.governor.admission import Permit, Stopped, budget_of, count, forbid_while_stopped, lock
 from commands.meanings import Danger, meaning_of
-from commands.meanings.remove_profile import NETWORKS
 from devices.models import Channel, InstalledProfile
 from devices.timeline import SYSTEM
+from profiles.networks import NETWORKS
 
 REMOVE = "RemoveProfile"
 
@@ -52,7 +52,7 @@ def admit_removals(identifier: str, channel_ids: Iterable[int], *, reason: str) 
 def _losing_their_network(identifier: str, channel_ids: list[int]) -> dict[int, int]:
     """Return the device by channel id. What is ours is no enrollment, so only networks are looked for."""
     has_network = Q()
-    for payload_type in NETWORKS:
+    for payload_type in sorted(NETWORKS):
         has_network |= Q(payloads__contains=[{"PayloadType": payload_type}])
     going = InstalledProfile.objects.filter(has_network, channel__in=channel_ids, identifier__iexact=identifier)
     candidates = candidates_of(Channel.objects.filter(pk__in=list(going.values_list("channel_id", flat=True))))

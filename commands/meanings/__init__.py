@@ -115,6 +115,10 @@ class Meaning:
         """Return how long what it brings along can be used; the command expires before that."""
         return None
 
+    def warnings(self, candidates: list[Candidate], payload: dict) -> list[str]:
+        """Return sentences that who asks these devices should read, though they are asked."""
+        return []
+
     def prepare(self, candidates: list[Candidate], payload: dict) -> dict[int, Prepared]:
         """Return what each device gets of its own, by channel id; empty when all get the same."""
         return {}

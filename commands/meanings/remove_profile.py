@@ -14,12 +14,13 @@ from commands.outcomes import DONE
 from devices.models import InstalledProfile
 from mdm_project import plist
 from mdm_project.crypto import unseal
+from profiles.models import DesiredItem
+from profiles.networks import takes_last_network
 
 MDM = "com.apple.mdm"
-NETWORKS = frozenset({"com.apple.wifi.managed", "com.apple.cellular", "com.apple.firstactiveethernet.managed",
-                      "com.apple.globalethernet.managed"})  # fmt: skip
 # "The profile is not installed"; the domain differs between systems.
 _NOT_INSTALLED = frozenset({("MCMDMErrorDomain", 12075), ("MDMErrorDomain", 12075)})
+_BY_HAND = "a person or Apple Configurator installed the profile, and without supervision MDM cannot remove it"
 
 
 @meaning("RemoveProfile")
@@ -29,6 +30,23 @@ class RemoveProfile(Meaning):
     def refused(self, error_chain, status):
         """That there is no such profile is what a removal is to come to."""
         return DONE if says_not_installed(error_chain) else super().refused(error_chain, status)
+
+    def refusals(self, candidates, payload):
+        """Without supervision MDM removes only what it installed, as iPhones tell of each profile. One statement."""
+        if payload is None:
+            return {}
+        unsupervised = [it.channel_id for it in candidates if it.target.supervised is False and not it.is_mac]
+        rows = InstalledProfile.objects.filter(channel__in=unsupervised, identifier__iexact=payload["Identifier"])
+        rows = rows.filter(is_managed=False).order_by("id")
+        return {row.channel_id: _BY_HAND for row in rows if MDM not in row.payload_types}
+
+    def warnings(self, candidates, payload):
+        """What is assigned comes back. One statement."""
+        wanted = DesiredItem.objects.filter(refusal="", identifier__iexact=payload["Identifier"])
+        wanted = wanted.filter(channel__in=[candidate.channel_id for candidate in candidates])
+        number = wanted.order_by().values("channel__device").distinct().count()
+        which = "this device" if number == len(candidates) == 1 else f"{number} of these devices"
+        return [f"It is assigned to {which}: Espalier installs it again while it is."] if number else []
 
     def dangers(self, candidates, payload):
         by_channel: dict[int, list[InstalledProfile]] = {}
@@ -106,8 +124,6 @@ def _danger(installed: list[InstalledProfile], identifier: str, gone: set[str], 
     enrollments = [row for row in installed if MDM in row.payload_types]
     if any(row in enrollments for row in going) or not (going or enrollments or is_user_channel):
         return Danger.UNENROLL
-    networks = [row for row in installed if NETWORKS & row.payload_types]
-    staying = [row for row in networks if row not in going and row.identifier.casefold() not in gone]
-    if not staying and any(row in going for row in networks):
-        return Danger.NETWORK
-    return None
+    staying = [row for row in installed if row not in going and row.identifier.casefold() not in gone]
+    is_last = takes_last_network((row.payload_types for row in going), (row.payload_types for row in staying))
+    return Danger.NETWORK if is_last else None

@@ -148,7 +148,7 @@ def _check_end(
     devices = scope.affected(scope.cohorts) if scope.device_count else None
     if devices:
         message = (
-            "Devices remove the profile by themselves, and it is installed again as long as it is assigned: "
-            f"end the assignment by then. {devices.verb('are', 'is')} concerned."
+            "Devices remove the profile by themselves, and it is not installed again until another version is "
+            f"published. {devices.verb('are', 'is')} concerned."
         )
         report.add(Level.WARNING, "removal_comes_back", path, message, devices=devices)

@@ -5,11 +5,14 @@ Apple: support.apple.com/guide/deployment; learn.microsoft.com/powershell/module
 
 from collections.abc import Collection
 
+from profiles.networks import ETHERNET, MOBILE
 from profiles.removal.facts import MAC, WITHOUT_CONTROLS, DeviceFacts, Origin, ProfileFacts
 from profiles.removal.ways import ADE
 
 EXCHANGE = "com.apple.eas.account"
 MDM = "com.apple.mdm"
+# Where the payload is of any use; others ignore it.
+WITH_EXCHANGE = frozenset({"ios", "ipados", "visionos"})
 IDENTITIES = frozenset(
     {
         "com.apple.security.acme",
@@ -17,11 +20,6 @@ IDENTITIES = frozenset(
         "com.apple.security.scep",
         "com.apple.ADCertificate.managed",
     }
-)
-NETWORKS = frozenset({"com.apple.wifi.managed", "com.apple.cellular", "com.apple.apn.managed"})
-_ETHERNET = tuple(
-    f"com.apple.{name}ethernet.managed"
-    for name in ("global", "first", "firstactive", "second", "secondactive", "third", "thirdactive")
 )
 # In the order in which people should read it.
 _WORDS = {
@@ -43,8 +41,8 @@ _WORDS = {
         "the certificates it brought: what they vouch for is no longer trusted",
     ),
     "com.apple.wifi.managed": "the Wi-Fi network it set up",
-    **dict.fromkeys(_ETHERNET, "the Ethernet settings (802.1X)"),
-    **dict.fromkeys(("com.apple.cellular", "com.apple.apn.managed"), "the mobile data settings"),
+    **dict.fromkeys(ETHERNET, "the Ethernet settings (802.1X)"),
+    **dict.fromkeys(MOBILE, "the mobile data settings"),
     **dict.fromkeys(
         ("com.apple.vpn.managed", "com.apple.vpn.managed.applayer", "com.apple.relay.managed"),
         "the VPN or relay, and connections through it",
@@ -95,8 +93,8 @@ def _last_network(_device: DeviceFacts, profile: ProfileFacts) -> str:
     if not profile.is_only_network:
         return ""
     return (
-        "No other profile of the device brings a network. Without another Wi-Fi or mobile network it cannot be reached "
-        "any more, and what is asked of it waits."
+        "No other profile of the device brings a network. Without another network it cannot be reached any more, and "
+        "what is asked of it waits."
     )
 
 
@@ -161,7 +159,7 @@ _CAVEATS = (
 
 def exchange_steps(device: DeviceFacts, profile: ProfileFacts) -> tuple[str, ...]:
     """Return how to wipe the Exchange account alone, from Exchange and without MDM; () where it has none."""
-    if EXCHANGE not in profile.payload_types:
+    if EXCHANGE not in profile.payload_types or device.platform not in WITH_EXCHANGE:
         return ()
     identifier = device.eas_identifier
     found = (

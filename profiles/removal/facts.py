@@ -55,8 +55,8 @@ class DeviceFacts:
 class ProfileFacts:
     """A profile of a device. ``is_wanted``: Espalier installs it again when it goes.
 
-    ``is_only_network``: no other profile of the device has a Wi-Fi or mobile network. ``ends`` says in words when it
-    removes itself, "" where it does not.
+    ``is_only_network``: no other profile of its channel brings a network (profiles.networks). ``ends`` says in words
+    when it removes itself, "" where it does not.
     """
 
     identifier: str
@@ -102,9 +102,9 @@ class Explanation:
         return self.ways[0].steps
 
     @property
-    def rule(self) -> int:
-        """The rule that decides: the first of Apple's that gives a way."""
-        return next(way.rule for way in self.ways if way.rule is not None)
+    def rule(self) -> int | None:
+        """The rule by which the first way is given; None where Apple's sequence does not mention it."""
+        return self.ways[0].rule
 
     @property
     def exception(self) -> Exemption | None:

@@ -6,14 +6,14 @@ and supervised devices leave IsManaged out.
 Apple: developer.apple.com/documentation/devicemanagement/profilelistresponse
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from devices.models import Answer, Device, Enrollment, InstalledProfile
 from mdm_project import plist
 from profiles.models import DesiredItem, ItemStatus
-from profiles.removal.consequences import MDM, NETWORKS
+from profiles.networks import takes_last_network
+from profiles.removal.consequences import MDM
 from profiles.removal.facts import DeviceFacts, Origin, ProfileFacts
 
 # What the list says of profiles that a declaration brought (iOS 18, macOS 15).
@@ -46,9 +46,9 @@ def removable_profiles(device: Device) -> tuple[DeviceFacts, list[Removable]]:
     answers = _answers(device)
     sources = _sources(answers)
     types = [_types(row, sent.get((row.channel_id, row.identifier))) for row in rows]
-    networks = Counter(bool(NETWORKS & set(each)) for each in types)[True]
     found = []
-    for row, kinds in zip(rows, types, strict=True):
+    for index, (row, kinds) in enumerate(zip(rows, types, strict=True)):
+        others = [each for at, each in enumerate(types) if at != index and rows[at].channel_id == row.channel_id]
         key = (row.channel_id, row.identifier)
         status = sent.get(key)
         origin = _origin(row, sources.get((row.channel.user_key, row.identifier), ""), status)
@@ -61,7 +61,7 @@ def removable_profiles(device: Device) -> tuple[DeviceFacts, list[Removable]]:
             has_removal_password=bool(row.has_removal_passcode),
             payload_types=kinds,
             is_wanted=key in wanted,
-            is_only_network=networks == 1 and bool(NETWORKS & set(kinds)),
+            is_only_network=takes_last_network([kinds], others),
             ends=_ends(status),
         )
         found.append(Removable(row, facts, status.profile_id if status else None))

@@ -155,9 +155,12 @@ def _configurator() -> Way:
 
 
 def _others_on_supervised(device: DeviceFacts, profile: ProfileFacts) -> list[Way]:
-    """On a supervised device MDM may remove every profile; and where nobody said how one came, Configurator perhaps."""
+    """On a supervised device MDM may remove every profile; and where nobody said how one came, Configurator perhaps.
+
+    Not on a Mac: Apple says of supervised iPhones, iPads and Apple TVs that MDM may remove what is there by hand.
+    """
     found = []
-    if device.is_supervised and device.is_enrolled:
+    if device.is_supervised and device.is_enrolled and device.platform != MAC:
         found.append(Way(None, _SERVER, ("Send RemoveProfile: on a supervised device MDM may remove any profile.",)))
     if device.is_supervised and profile.origin is Origin.UNKNOWN and device.platform != MAC:
         configurator = _configurator()

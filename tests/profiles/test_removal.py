@@ -66,10 +66,13 @@ TABLE = [
     (CONTROLLED, SUPERVISED, BY_HAND | LOCKED, 5, [PASSWORD, SERVER], None),
     (CONTROLLED, SUPERVISED | {"is_enrolled": False}, BY_HAND | LOCKED, 5, [PASSWORD], None),
     (CONTROLLED, SUPERVISED, LOCKED, 5, [PASSWORD, SERVER, PERHAPS], None),
-    (("macos",), SUPERVISED, BY_HAND | LOCKED, 5, [PASSWORD, ADMINISTRATOR, SERVER], Exemption.ADMINISTRATOR),
+    (("macos",), SUPERVISED, BY_HAND | LOCKED, 5, [PASSWORD, ADMINISTRATOR], Exemption.ADMINISTRATOR),
     # 6: any other, by the user.
     (ALL, NOT, BY_HAND, 6, [USER], None),
-    (ALL, SUPERVISED, BY_HAND, 6, [USER, SERVER], None),
+    (CONTROLLED + UNCONTROLLED, SUPERVISED, BY_HAND, 6, [USER, SERVER], None),
+    (("macos",), SUPERVISED, BY_HAND, 6, [USER], None),
+    # None of Apple's: MDM removes what a supervised device has, whoever installed it.
+    (CONTROLLED, SUPERVISED, NEVER, None, [SERVER, PERHAPS], None),
     (ALL, NOT, BY_CONFIGURATOR, 6, [USER], None),
     (("tvos", *UNCONTROLLED), NOT, BY_HAND | LOCKED, 6, [USER], None),
     (UNCONTROLLED, SUPERVISED, BY_HAND | LOCKED, 6, [USER, SERVER], None),
@@ -82,7 +85,7 @@ TABLE = [
     (PHONES, NOT, BY_CONFIGURATOR | LOCKED, 6, [PASSCODE], Exemption.PASSCODE),
     (PHONES, {"is_supervised": None}, BY_HAND | NEVER, 6, [PASSCODE], Exemption.PASSCODE),
     (("macos",), NOT, BY_HAND | NEVER, 6, [ADMINISTRATOR], Exemption.ADMINISTRATOR),
-    (("macos",), SUPERVISED, BY_HAND | NEVER, 6, [ADMINISTRATOR, SERVER], Exemption.ADMINISTRATOR),
+    (("macos",), SUPERVISED, BY_HAND | NEVER, 6, [ADMINISTRATOR], Exemption.ADMINISTRATOR),
     (("macos",), NOT, BY_HAND | LOCKED, 6, [PASSWORD, ADMINISTRATOR], Exemption.ADMINISTRATOR),
 ]  # fmt: skip
 ROWS = [(platform, *row) for platforms, *row in TABLE for platform in platforms]
@@ -99,7 +102,7 @@ def test_who_removes_a_profile_follows_apples_rules(platform, device, profile, r
 
 
 def test_the_table_has_all_rules_both_exceptions_and_all_platforms():
-    assert {row[3] for row in ROWS} == {1, 2, 3, 4, 5, 6}
+    assert {row[3] for row in ROWS} == {1, 2, 3, 4, 5, 6, None}
     assert {row[5] for row in ROWS} == {None, *Exemption}
     by_rule = {rule: {row[0] for row in ROWS if row[3] == rule} for rule in range(1, 7)}
     assert by_rule[2] == by_rule[3] == by_rule[6] == set(ALL)
@@ -116,7 +119,8 @@ def test_every_combination_has_an_answer(platform):
                 is_removal_disallowed=never, has_removal_password=password,
             )  # fmt: skip
             found = explain_removal(device, profile)
-            assert found.ways[-1].rule == 1 and found.rule in range(1, 7)
+            assert found.ways[-1].rule == 1 and found.rule == found.ways[0].rule, "L5: of who is named"
+            assert found.rule is None or found.rule in range(1, 7)
             # Passcodes only on iPhones and iPads, administrators only on Macs.
             assert found.exception in {
                 "ios": (None, Exemption.PASSCODE),
