@@ -292,6 +292,7 @@ class AnyCommand(CommandForm):
         help_text='The keys beside RequestType, as JSON ({"Queries": ["OSVersion"]}) or as a property list.',
         widget=KeysInput(attrs={"rows": 8, "spellcheck": "false", "class": "e-mono"}),
     )
+    allows_unknown = _switch("Send it even where Apple's schema does not know the command or a key")
     typed = _text(
         "", help_text="Only for what is destructive: erasing, and for many devices also locking.", autocomplete="off"
     )

@@ -114,7 +114,7 @@ def send(form: CommandForm, channels, user) -> Asked | None:
             actor=Actor.staff(user),
             reason=form.cleaned_data["reason"],
             confirmed=form.confirmed(),
-            allows_unknown=isinstance(form, AnyCommand),
+            allows_unknown=form.cleaned_data.get("allows_unknown", False),
         )
     except EspalierError as error:
         _explain(form, error)

@@ -158,6 +158,8 @@ def test_a_mac_is_locked_with_a_pin_that_is_made_up_and_kept(console):
         ("AnyCommand", {"name": "DeviceInformation", "keys": "{not json", "reason": "curious"}),
         ("AnyCommand", {"name": "DeviceInformation", "keys": '{"CommandUUID": 1}', "reason": "curious"}),
         ("AnyCommand", {"name": "not a command", "reason": "curious"}),
+        ("AnyCommand", {"name": "RestartDevise", "reason": "B14"}),
+        ("AnyCommand", {"name": "RestartDevice", "keys": '{"Notify": true}', "reason": "B14"}),
         ("RestartDevice", {"reason": ""}),
         ("InstallProfile", {}),
     ],
@@ -243,6 +245,13 @@ def test_a_device_gets_an_asset_tag_and_a_person(console):
     device.refresh_from_db()
     assert (device.asset_tag, device.person) == ("EX-7", person)
     assert "Nobody of that name" in text_of(console.post(address, {"person": "Somebody Else"}))
+
+
+def test_a_command_that_apples_schema_does_not_know_is_sent_where_it_is_wished(console):
+    """B14."""
+    device = factories.make_channel().device
+    send(console, device, "AnyCommand", name="BrandNewCommand", reason="next year", allows_unknown="on")
+    assert Command.objects.get().request_type == "BrandNewCommand"
 
 
 # Many devices
