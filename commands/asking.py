@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from commands import governor
 from commands.applicability import Refusal, candidates_of, split
+from commands.command_variables import errors, fill_in
 from commands.governor import HeldAction, Permit, Wish
 from commands.meanings import Candidate, meaning_of
 from commands.models import Command, QueuedCommand
 from commands.queue import NobodyToAsk, queue_command
 from commands.remainders import remainders
-from commands.validation import check_command, check_command_uuid
+from commands.validation import InvalidCommand, check_command, check_command_uuid
 from devices.escrow import propose_secrets
 from devices.isolation import work_isolated
 from devices.left_out import tell_left_out
@@ -79,6 +80,7 @@ def ask(
     """
     payload = payload or {}
     check_command(request_type, payload, allows_unknown=allows_unknown)
+    _check_variables(request_type, payload)
     if options.get("command_uuid"):
         check_command_uuid(options["command_uuid"])
     how = {"actor": actor, "reason": reason, "confirmed": confirmed, "part_of": part_of, "options": options}
@@ -103,6 +105,9 @@ def _ask(
     if not candidates:
         raise NobodyToAsk("none of these devices can be asked: not enrolled")
     fit, refused = split(request_type, candidates, payload, narrowed)
+    # Who lacks a value counts for nothing; what is sent is filled in when it is, which may be days later.
+    _filled, fit, lacking = fill_in(request_type, payload, narrowed, fit)
+    refused += lacking
     dangers, fit, faults = _isolated(meaning_of(request_type).dangers, fit, payload)
     refused += faults
     if not fit:
@@ -123,6 +128,13 @@ def _ask(
     how = {"actor": actor, "reason": reason, "permit": permit, "narrowed": narrowed}
     command = carry_out(request_type, payload, fit, refused, **how, **options)
     return Asked(command, None, refused, warnings)
+
+
+def _check_variables(request_type: str, payload: dict) -> None:
+    wrong = errors(request_type, payload)
+    if wrong:
+        fields = {f"payload.{path}": why for path, why in wrong.items()}
+        raise InvalidCommand(f"this {request_type} command cannot be sent: {next(iter(wrong.values()))}", fields=fields)
 
 
 def _isolated(work, candidates: list[Candidate], payload: dict) -> tuple[dict, list[Candidate], list[Refusal]]:
@@ -148,14 +160,15 @@ def carry_out(
 ) -> Command:
     """Prepare and queue what was admitted: secrets are escrowed in the transaction that queues them."""
     command_uuid = options.pop("command_uuid", None) or str(uuid.uuid4()).upper()
+    narrowed, candidates, lacking = fill_in(request_type, payload, narrowed or {}, candidates)
     prepared, candidates, faults = _isolated(meaning_of(request_type).prepare, candidates, payload)
-    refused = [*refused, *faults]
+    refused = [*refused, *lacking, *faults]
     if not candidates:
         raise NoneCanTake(request_type, refused)
     lifetime = meaning_of(request_type).lifetime(payload)
     if lifetime is not None:
         options["expires_at"] = min(filter(None, (options.get("expires_at"), timezone.now() + lifetime)))
-    own_keys = {pk: keys for pk, keys in (narrowed or {}).items() if keys != payload}
+    own_keys = {pk: keys for pk, keys in narrowed.items() if keys != payload}
     for channel_id, it in prepared.items():
         if it.keys:
             own_keys[channel_id] = own_keys.get(channel_id, {}) | it.keys

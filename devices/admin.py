@@ -32,6 +32,7 @@ from devices.console.filters import (
 from devices.console.groups_filters import GroupFilter, TagFilter
 from devices.console.links import device_link
 from devices.console.messaging import MessagePages
+from devices.console.naming import BulkNames
 from devices.console.notes import NotePages
 from devices.console.same_serial import SameSerialPages
 from devices.console.saved_searches import SavedSearchPages
@@ -65,7 +66,15 @@ def _number_per_device(queue):
 
 @admin.register(Device)
 class DeviceAdmin(
-    SavedSearchPages, SameSerialPages, BulkActions, DevicePages, SecretPages, NotePages, MessagePages, ConsoleAdmin
+    SavedSearchPages,
+    SameSerialPages,
+    BulkNames,
+    BulkActions,
+    DevicePages,
+    SecretPages,
+    NotePages,
+    MessagePages,
+    ConsoleAdmin,
 ):
     list_display = (
         "name_column", "serial_column", "system_column", "state_column", "supervised_column", "person_column",
@@ -79,7 +88,7 @@ class DeviceAdmin(
     search_fields = ("serial_number",)
     search_help_text = "Serial number, UDID, name, user, IMEI, MAC address"
     ordering = ("name", "id")
-    actions = ("refresh_inventory", "send_command", "start_workflow", "add_to_group")
+    actions = ("refresh_inventory", "send_command", "set_names", "start_workflow", "add_to_group")
     empty_title = "No devices yet"
     empty_text = "Open an enrollment profile under Enrollment and show its QR code to a device, or open its link there."
     csv_columns = (

@@ -30,7 +30,7 @@ class BulkActions(BulkWorkflows):
     def get_actions(self, request):
         actions, refused = super().get_actions(request), set()
         if not request.user.has_perm(sending.MAY_SEND):
-            refused |= {"refresh_inventory", "send_command", "start_workflow"}
+            refused |= {"refresh_inventory", "send_command", "set_names", "start_workflow"}
         if not request.user.has_perm(MAY_START):
             refused.add("start_workflow")
         if not request.user.has_perm(CHANGE_GROUP):
