@@ -36,6 +36,15 @@ class ComplianceSerializer(serializers.Serializer):
     not_checked = serializers.ListField(child=serializers.CharField(), source="unchecked")
 
 
+class JudgedDevices(serializers.ListSerializer):
+    """A list of devices, judged together."""
+
+    def to_representation(self, data):
+        devices = list(data)
+        self.context.setdefault("compliance", {}).update(judge(device.pk for device in devices))
+        return super().to_representation(devices)
+
+
 class DeviceSerializer(serializers.ModelSerializer):
     """A row annotated by ``with_enrollment`` and ``with_last_seen``, its person joined, tags and attributes fetched."""
 
@@ -56,6 +65,7 @@ class DeviceSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Device
+        list_serializer_class = JudgedDevices
         fields = [
             "id",
             "udid",
@@ -112,12 +122,8 @@ class DeviceSerializer(serializers.ModelSerializer):
         return ComplianceSerializer(self._compliance_of(device)).data
 
     def _compliance_of(self, device) -> Compliance:
-        """Judge the whole page with the first of its devices."""
-        known = self.context.setdefault("compliance", {})
-        if device.pk not in known:
-            is_listed = isinstance(self.parent, serializers.ListSerializer)
-            known |= judge(each.pk for each in (self.parent.instance if is_listed else [device]))
-        return known[device.pk]
+        known = self.context.get("compliance", {})
+        return known[device.pk] if device.pk in known else judge([device.pk])[device.pk]
 
     def get_is_locked(self, device) -> bool:
         return is_locked(device)
