@@ -65,6 +65,8 @@ def _reason(row: ItemStanding, queue: dict[int, QueuedCommand]) -> str:
     status, queued = row.status, queue.get(row.status.command_id) if row.status else None
     if row.word == Word.NOT_APPLICABLE:
         return _why_not_for_it(row.wanted, status)
+    if row.wanted is not None and row.wanted.is_waiting:
+        return row.cause
     is_over = status is not None and status.is_ended and status.version_id == row.version_id
     if row.word == Word.HELD:
         is_halted = row.wanted is not None and not is_over

@@ -78,6 +78,8 @@ def test_what_a_device_has_not_told_yet_is_waited_for_and_then_decided():
     outbox.drain()
     assert refusals() == {channel.pk: "waits for the device to say whether it is supervised"}
     assert not reconcile()
+    (item,) = items_of(channel.device)
+    assert (item.words.word, item.words.reason) == ("pending", "waits for the device to say whether it is supervised")
     lock_devices([channel.device_id])
     write_columns({channel.device_id: {"is_supervised": True}})
     outbox.drain()
