@@ -6,9 +6,8 @@ reconciler did, where the command is in the queue and what became of the push. N
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from apns.models import PushState
+from commands.delivery import clock, delivery_of
 from commands.item_statements import MAX_ATTEMPTS
 from commands.models import QueuedCommand
 from commands.standing import ItemStanding, Word
@@ -70,7 +69,7 @@ def _reason(row: ItemStanding, queue: dict[int, QueuedCommand]) -> str:
     is_over = status is not None and status.is_ended and status.version_id == row.version_id
     if row.word == Word.HELD:
         is_halted = row.wanted is not None and not is_over
-        return row.cause if is_halted else f"{row.cause}; looked at again at {_moment(status.next_attempt_at)}"
+        return row.cause if is_halted else f"{row.cause}; looked at again at {clock(status.next_attempt_at)}"
     if row.wanted is None or is_over:
         return _why_unwanted(status, queued, row.channel)
     if status is None or status.state == State.REMOVED:
@@ -99,7 +98,7 @@ def _why_wanted(status: ItemStatus, wanted: DesiredItem, queued: QueuedCommand |
         case State.ACKNOWLEDGED:
             return "waiting for the device's list of profiles to show it"
         case State.VERIFIED:
-            return f"the device's list shows it since {_moment(status.updated_at)}"
+            return f"the device's list shows it since {clock(status.updated_at)}"
         case State.FAILED:
             return f"{_said(status)}; {_held_back(wanted) or _next_attempt(status)}"
     return f"{_said(status) or 'to be sent again'}; {_next_attempt(status)}"
@@ -107,7 +106,7 @@ def _why_wanted(status: ItemStatus, wanted: DesiredItem, queued: QueuedCommand |
 
 def _why_unwanted(status: ItemStatus, queued: QueuedCommand | None, channel: Channel) -> str:
     if status.state == State.REMOVED:
-        return _said(status) or f"the device's list does not show it since {_moment(status.updated_at)}"
+        return _said(status) or f"the device's list does not show it since {clock(status.updated_at)}"
     if status.state != State.REMOVING:
         return f"{_said(status) if status.is_ended else 'no longer wanted'}; the removal is not yet queued"
     if status.command_id:
@@ -124,30 +123,12 @@ def _where_the_command_is(status: ItemStatus, queued: QueuedCommand | None, chan
         return f"{again}its command is gone"
     match queued.state:
         case Queued.PENDING:
-            return again + _push_words(channel)
+            return again + delivery_of(channel, queued.queued_at).why
         case Queued.NOT_NOW:
-            return f"{again}not now, said the device at {_moment(queued.not_now_at)}"
+            return f"{again}not now, said the device at {clock(queued.not_now_at)}"
         case Queued.SENT:
-            return f"{again}delivered at {_moment(queued.sent_at)}, not answered yet"
+            return f"{again}delivered at {clock(queued.sent_at)}, not answered yet"
     return f"{again}answered; being worked out"
-
-
-def _push_words(channel: Channel) -> str:
-    push = getattr(channel, "push_state", None)
-    contact = getattr(channel, "contact", None)
-    if channel.push_gone_at:
-        return "cannot be pushed to: APNs says that the device's token is dead"
-    if push is not None and push.failures:
-        return f"the push failed: {push.reason or push.status or 'no answer'}"
-    if push is None or push.accepted_at is None or _is_older_than_wish(push):
-        return "not yet pushed"
-    if contact is None:
-        return f"pushed at {_moment(push.accepted_at)}, the device was never heard of"
-    return f"pushed at {_moment(push.accepted_at)}, device silent since {_moment(contact.seen_at)}"
-
-
-def _is_older_than_wish(push: PushState) -> bool:
-    return push.requested_at is not None and push.requested_at > push.accepted_at
 
 
 def _held_back(wanted: DesiredItem) -> str:
@@ -166,8 +147,4 @@ def _said(status: ItemStatus) -> str:
 def _next_attempt(status: ItemStatus) -> str:
     if status.is_stopped:
         return f"stopped after {max(status.attempts, 1)} of {MAX_ATTEMPTS} attempts; retry it by hand"
-    return f"waiting for another try at {_moment(status.next_attempt_at)}" if status.next_attempt_at else "due now"
-
-
-def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "an unknown time"
+    return f"waiting for another try at {clock(status.next_attempt_at)}" if status.next_attempt_at else "due now"

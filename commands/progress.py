@@ -1,12 +1,7 @@
-"""Says in words where a queued command stands, and why. Reads rows, asks nothing."""
+"""Says in words where a queued command stands, and why; how far the way to a device is, is commands.delivery's."""
 
-from datetime import datetime
-
-from django.utils import timezone
-
-from apns.models import PushState
+from commands.delivery import Way, clock, delivery_of
 from commands.models import QueuedCommand
-from devices.models import Channel
 from mdm_project import status
 from mdm_project.status import Status
 
@@ -39,40 +34,6 @@ def progress(queued: QueuedCommand) -> Status:
 
 
 def _pending(queued: QueuedCommand) -> Status:
-    channel = queued.channel
-    if channel.state == Channel.State.DISABLED:
-        return status.PENDING.because("The device is no longer enrolled.")
-    if channel.state == Channel.State.PENDING:
-        return status.PENDING.because("The device is still enrolling.")
-    if channel.push_gone_at:
-        since = clock(channel.push_gone_at)
-        return status.PENDING.because(f"The device is probably gone: its push token is dead since {since}.")
-    return _waiting_for_contact(queued, getattr(channel, "push_state", None))
-
-
-def _waiting_for_contact(queued: QueuedCommand, push: PushState | None) -> Status:
-    if push is None:
-        return status.PENDING.because("No push was asked for; it is delivered when the device connects.")
-    if push.accepted_at and push.accepted_at >= queued.queued_at:
-        return status.PUSHED.because(f"Woken at {clock(push.accepted_at)}; {silence(queued.channel)}.")
-    if push.failures and push.attempted_at and push.attempted_at >= queued.queued_at:
-        reason = push.reason or (f"APNs answered {push.status}" if push.status else "APNs did not answer")
-        again = f"; next attempt at {clock(push.next_attempt_at)}" if push.next_attempt_at else ""
-        return status.PENDING.because(f"The push failed: {reason}{again}.")
-    if push.requested_at:
-        return status.PENDING.because("Waits for its push.")
-    return status.PENDING.because("It is delivered when the device next connects.")
-
-
-def silence(channel: Channel) -> str:
-    """Say since when a channel is silent."""
-    contact = getattr(channel, "contact", None)
-    return f"the device is silent since {clock(contact.seen_at)}" if contact else "the device has not been heard of yet"
-
-
-def clock(moment: datetime | None) -> str:
-    """Say a moment briefly: the time today, the date otherwise; UTC."""
-    if moment is None:
-        return "an unknown time"
-    is_today = moment.date() == timezone.now().date()
-    return f"{moment:%H:%M:%S}" if is_today else f"{moment:%Y-%m-%d %H:%M}"
+    delivery = delivery_of(queued.channel, queued.queued_at)
+    is_woken = delivery.way in (Way.SILENT, Way.HEARD)
+    return (status.PUSHED if is_woken else status.PENDING).because(delivery.sentence)

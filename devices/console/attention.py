@@ -10,10 +10,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from commands.delivery import clock
 from commands.governor import HeldAction
 from commands.governor.holding import MAY_APPROVE
 from commands.models import BypassCodeWish, QueuedCommand, Report
-from commands.progress import clock
 from commands.workflows.definitions.lost_device import LOST_DEVICE
 from commands.workflows.models import Workflow
 from devices.activation_lock import has_bypass_code

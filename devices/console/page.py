@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from commands.answers import summaries
 from commands.compliance import Compliance, judge
+from commands.delivery import Way, clock, delivery_of
 from commands.error_words import words_of
 from commands.governor import HeldAction
 from commands.governor.holding import held_of_device
 from commands.models import QueuedCommand, Report
-from commands.progress import clock, progress
+from commands.progress import progress
 from devices.contacts import is_locked
 from devices.models import Channel, Device, Enrollment, Identity
 from mdm_project import status
@@ -126,33 +127,27 @@ def recent_failures(device: Device) -> list[dict]:
     return list(grouped.annotate(number=Count("id"), newest=Max("id")).order_by("-newest")[:5])
 
 
+PUSHES = {
+    Way.UNENROLLED: Status("Not woken", "wait", "notifications_off"),
+    Way.ENROLLING: Status("Not woken", "wait", "notifications_off"),
+    Way.GONE: Status("Probably gone", "attn", "cloud_off"),
+    Way.FAILED: Status("Push failed", "bad", "notifications_off"),
+    Way.WAITS: Status("Can be woken", "ok", "notifications"),
+    Way.SILENT: Status("Pushed", "wait", "notifications"),
+    Way.HEARD: Status("Can be woken", "ok", "notifications"),
+}
+
+
 def push_status(channel: Channel | None) -> Status:
     """Say in words whether a channel can be woken."""
     if channel is None or channel.state == Channel.State.DISABLED:
         return Status("Not woken", "wait", "notifications_off", "The device is not enrolled.")
-    if channel.push_gone_at:
-        since = clock(channel.push_gone_at)
-        return Status("Probably gone", "attn", "cloud_off", f"APNs says since {since} that its push token is dead.")
-    push = getattr(channel, "push_state", None)
-    if not channel.token or not channel.push_magic:
+    if not channel.push_gone_at and not (channel.token and channel.push_magic):
         return Status("Not woken", "wait", "notifications_off", "The device has not told its push token yet.")
-    if push is None or push.attempted_at is None:
+    delivery = delivery_of(channel)
+    if delivery.way is Way.NOT_ASKED:
         return Status("Can be woken", "ok", "notifications", "No push was needed so far.")
-    if push.failures:
-        reason = push.reason or "no answer from APNs"
-        return Status("Push failed", "bad", "notifications_off", f"{reason}, at {clock(push.attempted_at)}.")
-    return _after_push(channel, push)
-
-
-def _after_push(channel: Channel, push) -> Status:
-    contact = getattr(channel, "contact", None)
-    seen_at = contact.seen_at if contact else None
-    # Contacts are written every five minutes at most, so a device that answers may look that much older than its push.
-    is_silent = push.accepted_at and (seen_at is None or seen_at < push.accepted_at - timedelta(minutes=5))
-    if not is_silent:
-        return Status("Can be woken", "ok", "notifications", f"Last push at {clock(push.accepted_at)}, answered.")
-    since = f"silent since {clock(seen_at)}" if seen_at else "not heard of yet"
-    return Status("Pushed", "wait", "notifications", f"Pushed at {clock(push.accepted_at)}; the device is {since}.")
+    return PUSHES[delivery.way].because(delivery.sentence)
 
 
 def current_identity(device: Device) -> Identity | None:

@@ -119,7 +119,7 @@ def test_a_device_tells_how_far_it_is_with_what_it_should_have(caller, profile):
         "sent_version": 1,
         "assignment": assignment.pk,
         "status": "pending",
-        "reason": "not yet pushed",
+        "reason": "waits for its push",
         "attempts": 0,
         "is_stopped": False,
     }

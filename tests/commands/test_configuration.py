@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -71,15 +71,19 @@ def test_what_was_not_queued_says_so(profile, channel):
 
 def test_what_is_queued_says_where_the_push_is(profile, channel):
     reconcile()
-    assert said(channel) == ("pending", "not yet pushed")
-    PushState.objects.update_or_create(channel=channel, defaults={"requested_at": None, "accepted_at": MOMENT})
-    assert said(channel) == ("pending", f"pushed at {AT}, device silent since {AT}")
+    assert said(channel) == ("pending", "waits for its push")
+    QueuedCommand.objects.update(queued_at=MOMENT)
+    state = {"requested_at": None, "accepted_at": MOMENT, "attempted_at": MOMENT}
+    PushState.objects.update_or_create(channel=channel, defaults=state)
+    assert said(channel) == ("pending", f"woken at {AT}; the device was heard of at {AT}")
+    ChannelContact.objects.update(seen_at=MOMENT - timedelta(minutes=6))
+    assert said(channel) == ("pending", f"woken at {AT}; the device is silent since 2026-03-04 05:00 UTC")
     ChannelContact.objects.all().delete()
-    assert said(channel) == ("pending", f"pushed at {AT}, the device was never heard of")
+    assert said(channel) == ("pending", f"woken at {AT}; the device has not been heard of yet")
     PushState.objects.update(failures=2, reason="TooManyRequests")
-    assert said(channel) == ("pending", "the push failed: TooManyRequests")
+    assert said(channel) == ("pending", f"the push of {AT} failed: TooManyRequests")
     Channel.objects.update(push_gone_at=MOMENT)
-    assert said(channel)[1] == "cannot be pushed to: APNs says that the device's token is dead"
+    assert said(channel)[1] == f"the device is probably gone: APNs says since {AT} that its push token is dead"
 
 
 def test_not_now_and_delivered_commands_are_told_apart(profile, channel):

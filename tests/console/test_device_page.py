@@ -61,7 +61,7 @@ def test_the_live_list_follows_a_command_from_pending_to_its_answer(console):
     PushState.objects.create(channel=channel, attempted_at=pushed_at, accepted_at=pushed_at, status=200)
     pushed = live(console, channel.device, shown.context["version"])
     assert pushed.context["rows"][0].status.word == "Pushed"
-    assert "silent since" in pushed.context["rows"][0].status.why
+    assert "the device was heard of at" in pushed.context["rows"][0].status.why
 
     QueuedCommand.objects.filter(pk=queued.pk).update(state=State.SENT, sent_at=timezone.now(), deliveries=1)
     sent = live(console, channel.device, pushed.context["version"])
