@@ -10,10 +10,10 @@ from functools import cache
 
 from django.db.models import Exists, F, OuterRef, Q
 
-from commands.meanings import Candidate, meaning_of
+from commands.meanings import Candidate, Meaning, meaning_of
 from commands.models import QueuedCommand
 from commands.rights import missing_right
-from devices.isolation import judge_isolated
+from devices.isolation import judge_isolated, work_isolated
 from devices.left_out import cause_of
 from devices.models import Answer, EscrowedSecret
 from profiles import catalogue
@@ -120,7 +120,8 @@ def split(
     """
     entry, meaning = _entry_of(request_type), meaning_of(request_type)
     candidates = list(candidates)
-    in_sets = meaning.refusals(candidates, payload)
+    in_sets, broken = _refusals_in_sets(meaning, candidates, payload)
+    candidates = [candidate for candidate in candidates if candidate.channel_id not in broken]
     # Devices of one kind share an answer.
     by_schema = cache(lambda target, rights: _by_schema(entry, target, rights))
 
@@ -132,8 +133,17 @@ def split(
 
     judged, failed = judge_isolated(candidates, reason_against)
     refused = [Refusal(it.channel_id, it.device_id, it.serial_number, reason) for it, reason in judged if reason]
-    refused += [Refusal.by_fault(candidate, error) for candidate, error in failed]
+    refused += [Refusal.by_fault(candidate, error) for candidate, error in (*broken.values(), *failed)]
     return [candidate for candidate, reason in judged if not reason], refused
+
+
+def _refusals_in_sets(meaning: Meaning, candidates: list[Candidate], payload: dict | None) -> tuple[dict, dict]:
+    """Return what a meaning has against channels, and by channel those that it cannot judge, with the error."""
+    if type(meaning).refusals is Meaning.refusals:
+        return {}, {}
+    found: dict[int, str] = {}
+    failed = work_isolated(candidates, lambda some: found.update(meaning.refusals(list(some), payload)))
+    return found, {candidate.channel_id: (candidate, error) for candidate, error in failed}
 
 
 def _entry_of(request_type: str) -> Entry | None:
