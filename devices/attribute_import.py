@@ -8,6 +8,7 @@ from devices.attributes import normalised, set_attributes
 from devices.models import CustomAttribute
 from devices.querysets import DeviceQuerySet
 from devices.redaction import REDACTED
+from devices.same_serial import ambiguous
 from devices.timeline import Actor
 from mdm_project.errors import BadRequest
 
@@ -33,10 +34,14 @@ def import_attributes(text: str, devices: DeviceQuerySet, *, actor: Actor) -> Im
     known = {attribute.name: attribute for attribute in CustomAttribute.objects.order_by("name")}
     rows = _rows(text, known)
     serials = {row[SERIAL] for _line, row in rows}
-    ids = dict(devices.filter(serial_number__in=serials).order_by("id").values_list("serial_number", "id"))
+    meant = devices.filter(serial_number__in=serials, replaced_by=None)
+    ids = dict(meant.order_by("id").values_list("serial_number", "id"))
+    several = ambiguous(serials, devices)
     values, problems = {}, []
     for line, row in rows:
-        if row[SERIAL] in ids:
+        if row[SERIAL] in several:
+            problems.append(f"line {line}: {several[row[SERIAL]]} devices have the serial number {row[SERIAL]}")
+        elif row[SERIAL] in ids:
             values.setdefault(ids[row[SERIAL]], {}).update(_checked(line, row, known, problems))
     changed = set_attributes(values, actor=actor)
     return Imported(changed, sorted(serials - ids.keys()), problems[:MAX_PROBLEMS])

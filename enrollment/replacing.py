@@ -28,7 +28,7 @@ def decide_same(case: SameSerial, *, actor: Actor) -> Device:
     list(Device.objects.filter(pk__in=[it.pk for it in case.devices]).order_by("pk").select_for_update(no_key=True))
     for device in earlier:
         _carry(device, kept, actor)
-        _end(device, kept)
+        _end(device, kept, actor)
         words = f"the same device as {device.udid}, which it replaces: what was known of it goes on"
         record_event("device_replaced", words, device=kept, actor=actor.name, device_id=device.pk)
         words = f"replaced by {kept.udid}: the same device with another logic board"
@@ -82,13 +82,13 @@ def _carry_secrets(earlier: Device, kept: Device) -> None:
     EscrowedSecret.objects.bulk_create(past)
 
 
-def _end(earlier: Device, kept: Device) -> None:
+def _end(earlier: Device, kept: Device, actor: Actor) -> None:
     """End the membership of what is no more; whoever comes with its certificate has to enroll anew."""
     now = timezone.now()
     Device.objects.filter(pk=earlier.pk).update(replaced_by=kept)
     current = Enrollment.objects.filter(device=earlier, is_current=True)
     current.exclude(state=Enrollment.State.UNENROLLED).update(
-        state=Enrollment.State.UNENROLLED, unenrolled_at=now, end_reason=WHY
+        state=Enrollment.State.UNENROLLED, unenrolled_at=now, end_reason=WHY, end_asked_by=actor.name[:200]
     )
     channels = list(Channel.objects.filter(device=earlier).order_by("pk").values_list("pk", flat=True))
     Channel.objects.filter(pk__in=channels).update(state=Channel.State.DISABLED, token=None, push_magic="")

@@ -13,6 +13,7 @@ from unfold.widgets import (
 from devices.attributes import MAX_LABEL, MAX_TAG
 from devices.groups import MAX_NAME
 from devices.models import CustomAttribute, Device, Group
+from devices.same_serial import ambiguous
 from mdm_project.row_ids import row_ids_of
 
 MAX_NAMED = 20_000
@@ -48,7 +49,13 @@ class ChosenDevices(forms.Form):
         named = {word.upper() for word in re.split(r"[\s,;]+", self.cleaned_data["serial_numbers"]) if word}
         if len(named) > MAX_NAMED:
             raise forms.ValidationError(f"At most {MAX_NAMED} at once.")
-        found = dict(self.visible.filter(serial_number__in=named).order_by().values_list("serial_number", "pk"))
+        found = dict(
+            self.visible.filter(serial_number__in=named, replaced_by=None).order_by().values_list("serial_number", "pk")
+        )
+        several = ambiguous(named, self.visible)
+        if several:
+            shared = ", ".join(sorted(several)[:10])
+            raise forms.ValidationError(f"Several devices have these serial numbers, choose by search: {shared}.")
         unknown = sorted(named - found.keys())
         if unknown:
             more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""

@@ -4,13 +4,15 @@ import pytest
 from django.urls import reverse
 
 from commands.targets import AmbiguousTarget, Targets, find_channels
+from devices.attribute_import import import_attributes
 from devices.attributes import add_tags, define_attribute, set_attributes
 from devices.console.attention import attention_of
+from devices.console.groups_forms import ChosenDevices
 from devices.console.page import find_device, health_of
 from devices.escrow import keep_secret
 from devices.groups import add_members, create_group
 from devices.models import AttributeValue, Device, Enrollment, EscrowedSecret, Event, Note
-from devices.needs import same_serials
+from devices.needs import left_devices, same_serials
 from devices.notes import add_note
 from devices.reveals import reveal_secret
 from devices.same_serial import NothingToDecide, case_of, open_cases
@@ -72,7 +74,9 @@ def test_the_same_device_goes_on_with_what_was_known_and_the_earlier_one_leaves(
     assert (secret.is_current, secret.is_pending) == (False, False)
     assert reveal_secret(secret, actor=SYSTEM, reason="its disk") == "AAAA-BBBB"
 
-    assert Enrollment.objects.get(device=earlier).state == "unenrolled"
+    ended = Enrollment.objects.get(device=earlier)
+    assert (ended.state, ended.end_asked_by) == ("unenrolled", user.username)
+    assert left_devices(user) == [], "it did not leave by itself"
     assert earlier.channels.get().queue.get().state == 5
     assert Event.objects.filter(kind="device_replaced").count() == 2
     assert same_serials(user) == []
@@ -100,6 +104,16 @@ def test_a_serial_number_of_several_devices_is_refused_as_a_target(user):
     assert "2 devices have the serial number C02X" in refused.value.detail
     assert refused.value.fields == {"targets.serial_numbers.1": "2 devices have it"}
     assert find_channels(Targets(serial_numbers=[other.serial_number]), user).channels.count() == 1
+
+
+def test_lists_of_serial_numbers_name_those_that_several_devices_have(user):
+    make_pair()
+    form = ChosenDevices({"serial_numbers": "C02X"}, user=user)
+    assert form.errors["serial_numbers"] == [
+        "Several devices have these serial numbers, choose by search: C02X.",
+    ]
+    told = import_attributes("serial_number,code-C02X\nC02X,new\n", Device.objects.all(), actor=SYSTEM)
+    assert (told.changed, told.problems) == (0, ["line 2: 2 devices have the serial number C02X"])
 
 
 def test_who_may_not_see_one_of_them_decides_nothing(user):
