@@ -15,6 +15,7 @@ from profiles import assigning, rollout, versions
 from profiles.desired import profiles_assigned_by
 from profiles.errors import StaleRevision
 from profiles.models import Assignment, Profile
+from profiles.publishing import require_no_errors
 from profiles.reach import require_assignment_within
 
 _FIELDS = frozenset(assigning.CHANGEABLE)
@@ -44,6 +45,16 @@ def carry_out(change: dict, actor: Actor) -> set[int]:
     return _KINDS[change["kind"]][2](change, actor)
 
 
+def require_allowed(change: dict) -> None:
+    """Raise LintErrors for a draft with errors that is to be published without a reason; plans show it all the same."""
+    if change["kind"] == "publish" and not _reason(change):
+        require_no_errors(_find(Profile, change["profile"], "profile"))
+
+
+def _reason(change: dict) -> str:
+    return str(change.get("reason", "")).strip()
+
+
 def finish(change: dict, actor: Actor) -> None:
     """Do what must not come before the difference was computed: rows that go with an assignment are a part of it."""
     if change["kind"] == "delete_assignment":
@@ -60,7 +71,7 @@ def _publish(change: dict, actor: Actor) -> set[int]:
     profile = _find(Profile, change["profile"], "profile")
     if profile.draft_revision != change["revision"]:
         raise StaleRevision("the draft was edited in the meantime")
-    versions.publish(profile, actor=actor, note=change.get("note", ""))
+    versions.publish(profile, actor=actor, note=change.get("note", ""), reason=_reason(change))
     return {profile.pk}
 
 
@@ -137,7 +148,7 @@ def _take_back_profile(change: dict, actor: Actor) -> set[int]:
 
 
 _KINDS: dict[str, tuple[frozenset, frozenset, Callable[[dict, Actor], set[int]]]] = {
-    "publish": (frozenset({"profile"}), frozenset({"note", "revision"}), _publish),
+    "publish": (frozenset({"profile"}), frozenset({"note", "revision", "reason"}), _publish),
     "roll_back": (frozenset({"profile", "number"}), frozenset({"note"}), _roll_back),
     "create_assignment": (frozenset({"profile", "include"}), _FIELDS - {"include"}, _create_assignment),
     "change_assignment": (frozenset({"assignment", "fields"}), frozenset(), _change_assignment),

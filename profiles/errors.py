@@ -31,6 +31,12 @@ class NothingToPublish(Conflict):
     code = "nothing_to_publish"
 
 
+class LintErrors(Conflict):
+    """Lint finds errors in what is to be published; ``fields`` has them by key path."""
+
+    code = "lint_errors"
+
+
 class PayloadReferenced(Conflict):
     """Other payloads refer to it; ``fields`` names where."""
 

@@ -16,7 +16,7 @@ from mdm_project.row_ids import is_row_id
 from profiles import insight_serializers as serializers
 from profiles.conflicts import Conflict, conflicts
 from profiles.effective import effective_configuration
-from profiles.lint import channels_for, lint, scope_of_channels, scope_of_profile
+from profiles.lint import channels_for, coverage, lint, scope_of_channels, scope_of_profile
 from profiles.masking import restore
 from profiles.models import Profile, RemovalPolicy
 from profiles.profile_api import ProfileView, number_in
@@ -52,11 +52,12 @@ class LintProfile(ProfileView):
             raise ValidationError({"draft": "either a draft or a version can be checked"})
         if number:
             # A version has its removal policy in it already.
-            findings = lint(version_of(profile, number_in("version", number)).content, scope=scope)
+            content, subject = version_of(profile, number_in("version", number)).content, None
         else:
-            draft = restore(asked["draft"], profile.draft) if "draft" in asked else profile.draft
-            findings = lint(draft, profile, scope)
-        return Response(serializers.LintSerializer.answer(findings, scope.device_count))
+            content = restore(asked["draft"], profile.draft) if "draft" in asked else profile.draft
+            subject = profile
+        findings, covered = lint(content, subject, scope), coverage(content, subject, scope)
+        return Response(serializers.LintSerializer.answer(findings, scope.device_count, covered))
 
     def scope(self, profile: Profile, group_ids: list[int] | None):
         if group_ids is None:

@@ -6,12 +6,17 @@ from commands.serializers import MAX_ID, StrictSerializer
 from mdm_project import plist
 from profiles.conflicts import Conflict, Side
 from profiles.effective import Carrier, ChannelConfiguration
-from profiles.lint import Finding, Level, Operation
+from profiles.lint import Coverage, Finding, Level, Operation
 from profiles.lint.findings import Affected, Fix
 from profiles.merging import Outcome, Rule, Setting, State
 from profiles.models import RemovalPolicy
 from profiles.removal import Exemption, Explanation, Origin, Removable
-from profiles.serializers import ABOUT_CONTENT, ImportedProfileSerializer
+from profiles.serializers import (
+    ABOUT_CONTENT,
+    ImportedProfileSerializer,
+    ProfileDetailSerializer,
+    VersionSerializer,
+)
 
 
 def _one_of(words, **options) -> serializers.CharField:
@@ -71,11 +76,30 @@ class LintSerializer(serializers.Serializer):
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="by level")
     devices = serializers.IntegerField(help_text="in scope")
     findings = FindingSerializer(many=True, help_text="errors, warnings, notes")
+    checked = serializers.ListField(child=serializers.CharField(), help_text="what was looked at, in words")
+    not_checked = serializers.ListField(child=serializers.CharField(), help_text="what was not, in words")
 
     @staticmethod
-    def answer(findings: list[Finding], device_count: int) -> dict:
+    def answer(findings: list[Finding], device_count: int, covered: Coverage) -> dict:
         counts = {str(level): sum(each.level is level for each in findings) for level in Level}
-        return {"counts": counts, "devices": device_count, "findings": FindingSerializer(findings, many=True).data}
+        return {"counts": counts, "devices": device_count, "findings": FindingSerializer(findings, many=True).data} | {
+            "checked": covered.checked,
+            "not_checked": covered.not_checked,
+        }
+
+
+class WrittenProfileSerializer(ProfileDetailSerializer):
+    lint = LintSerializer(help_text="what is to be said of the draft, whatever devices it goes to")
+
+    class Meta(ProfileDetailSerializer.Meta):
+        fields = [*ProfileDetailSerializer.Meta.fields, "lint"]
+
+
+class PublishedVersionSerializer(VersionSerializer):
+    lint = LintSerializer(help_text="what is to be said of the version, whatever devices it goes to")
+
+    class Meta(VersionSerializer.Meta):
+        fields = [*VersionSerializer.Meta.fields, "lint"]
 
 
 class ImportAnswerSerializer(ImportedProfileSerializer):

@@ -6,7 +6,8 @@ that was shown. There is no second way of working it out that could differ.
 
 A change is a dictionary of JSON with ``kind``:
 
-    publish             profile, note?, revision? (of the draft; the one at hand when it was shown)
+    publish             profile, note?, reason? (in spite of errors of lint), revision? (of the draft; the one at hand
+                        when it was shown)
     roll_back           profile, number (of an earlier version), note?
     create_assignment   profile, include, exclude?, version? (its number), priority?, stages?, stage_hours?, ...
     change_assignment   assignment, fields: {any of the above}
@@ -120,6 +121,7 @@ def apply_plan(token: UUID | str, *, actor: Actor) -> Changed:
             raise NotFound("there is no such plan")
         if row.applied_at is not None:
             raise Conflict("this plan was applied before")
+        changes.require_allowed(row.change)
         lock_desired()
         profile_ids = _carry_out(row.change, actor)
         if _effect(profile_ids).digest != bytes(row.base_hash):

@@ -18,13 +18,19 @@ from profiles import filters, serializers
 from profiles.composing import change_profile, create_profile
 from profiles.diff import diff
 from profiles.importing import import_profile
-from profiles.insight_serializers import ImportAnswerSerializer, LintSerializer
-from profiles.lint import lint
+from profiles.insight_serializers import (
+    ImportAnswerSerializer,
+    LintSerializer,
+    PublishedVersionSerializer,
+    WrittenProfileSerializer,
+)
+from profiles.lint import NO_DEVICES, coverage, lint
 from profiles.masking import has_secrets, restore
 from profiles.models import Profile, ProfileVersion
+from profiles.publishing import publish_checked
 from profiles.removal_passwords import reveal_removal_password
 from profiles.rendering import composed, download
-from profiles.versions import publish, roll_back, version_of
+from profiles.versions import roll_back, version_of
 
 MOBILECONFIG = "application/x-apple-aspen-config"
 VIEW = "profiles.view_profile"
@@ -79,12 +85,13 @@ class ProfileList(ProfileView, ListCreateAPIView):
     @extend_schema(
         summary="Make a profile",
         request=serializers.NewProfileSerializer,
-        responses={201: serializers.ProfileDetailSerializer},
+        responses={201: WrittenProfileSerializer},
     )
     def post(self, request, *args, **kwargs):
         profile = create_profile(actor=actor_of(request), **self.read(serializers.NewProfileSerializer))
         profile = get_object_or_404(ProfileView.get_queryset(self), pk=profile.pk)
-        return Response(serializers.ProfileDetailSerializer(profile, context={"request": request}).data, status=201)
+        answer = serializers.ProfileDetailSerializer(profile, context={"request": request}).data
+        return Response(answer | {"lint": lint_of(profile.draft, profile)}, status=201)
 
 
 class ProfileDetail(ProfileView, RetrieveAPIView):
@@ -97,15 +104,15 @@ class ProfileDetail(ProfileView, RetrieveAPIView):
     @extend_schema(
         summary="Change a profile's draft",
         request=serializers.ProfileChangeSerializer,
-        responses={200: serializers.ProfileDetailSerializer},
+        responses={200: WrittenProfileSerializer},
     )
     def patch(self, request, pk):
         profile = self.profile
         change = self.read(serializers.ProfileChangeSerializer)
         if "draft" in change:
             change["draft"] = restore(change["draft"], profile.draft)
-        change_profile(profile, change.pop("revision"), actor_of(request), **change)
-        return self.detail(pk)
+        profile = change_profile(profile, change.pop("revision"), actor_of(request), **change)
+        return self.detail(pk, lint=lint_of(profile.draft, profile))
 
 
 class ImportProfile(ProfileView):
@@ -122,9 +129,7 @@ class ImportProfile(ProfileView):
         data = self.read(serializers.UploadSerializer)["file"].read()
         keeps = is_set(request, "keep_identifiers")
         profile, warnings = import_profile(data, keep_identifiers=keeps, actor=actor_of(request))
-        # Nobody has it yet, so there are no devices to look at.
-        findings = LintSerializer.answer(lint(profile.draft, profile), 0)
-        return self.detail(profile.pk, status=201, warnings=warnings, lint=findings)
+        return self.detail(profile.pk, status=201, warnings=warnings, lint=lint_of(profile.draft, profile))
 
 
 class ServesOneType(BaseContentNegotiation):
@@ -186,13 +191,18 @@ class VersionList(ApiView, ListCreateAPIView):
     @extend_schema(
         summary="Publish the draft as a version",
         request=serializers.PublishSerializer,
-        responses={201: serializers.VersionSerializer},
+        description="Refused with 409 and the findings while lint finds errors, unless it is forced for a reason.",
+        responses={201: PublishedVersionSerializer},
     )
     def post(self, request, pk):
         form = serializers.PublishSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        version = publish(self.profile, actor_of(request), form.validated_data["note"])
-        return Response(self.get_serializer(version).data, status=201)
+        asked, profile, actor = form.validated_data, self.profile, actor_of(request)
+        if asked["force"] and not asked["reason"].strip():
+            raise ValidationError({"reason": "say why it is published although lint finds errors"})
+        reason = asked["reason"].strip() if asked["force"] else ""
+        version = publish_checked(profile, actor, asked["note"], reason=reason)
+        return Response(self.get_serializer(version).data | {"lint": lint_of(version.content)}, status=201)
 
 
 class VersionDetail(ProfileView):
@@ -249,6 +259,11 @@ class RevealRemovalPassword(ProfileView):
         reason = self.read(serializers.RevealSerializer)["reason"]
         password = reveal_removal_password(self.profile, actor_of(request), reason)
         return Response({"removal_password": password}, headers={"Cache-Control": "no-store"})
+
+
+def lint_of(content: dict, profile: Profile | None = None) -> dict:
+    """Return what lint says of a content by itself; which devices it goes to is asked of the profile's lint."""
+    return LintSerializer.answer(lint(content, profile, NO_DEVICES), 0, coverage(content, profile))
 
 
 def is_set(request, name: str) -> bool:

@@ -116,9 +116,14 @@ class VersionDetailSerializer(VersionSerializer):
 
 class PublishSerializer(StrictSerializer):
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+    force = serializers.BooleanField(default=False, help_text="publish although lint finds errors; takes a reason")
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=1000, help_text="why it is forced; it is recorded"
+    )
 
 
-class RollbackSerializer(PublishSerializer):
+class RollbackSerializer(StrictSerializer):
+    note = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
     number = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="the version to go back to")
 
 

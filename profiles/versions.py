@@ -40,8 +40,11 @@ def has_unpublished_changes(profile: Profile) -> bool:
 
 
 @transaction.atomic
-def publish(profile: Profile, actor: Actor, note: str = "") -> ProfileVersion:
-    """Make the draft a version; raises NothingToPublish where the newest one has the same content."""
+def publish(profile: Profile, actor: Actor, note: str = "", *, reason: str = "") -> ProfileVersion:
+    """Make the draft a version; raises NothingToPublish where the newest one has the same content.
+
+    ``reason`` is why it is published although lint finds errors (profiles.publishing); the timeline keeps it.
+    """
     require_profile_within(profile, actor)
     profile = _locked(profile)
     ensure_removal_password(profile)
@@ -49,10 +52,12 @@ def publish(profile: Profile, actor: Actor, note: str = "") -> ProfileVersion:
     version = _append(profile, content, used_variables(content), actor, note)
     record_event(
         "profile_published",
-        f"profile {profile.name} published as version {version.number}",
+        f"profile {profile.name} published as version {version.number}"
+        + (f", in spite of lint: {reason}" if reason else ""),
         actor=actor.name,
         profile=profile.pk,
         version=version.number,
+        **({"reason": reason} if reason else {}),
     )
     return version
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from django.conf import settings
 
 from mdm_project.errors import NotFound
+from profiles.catalogue.corrections import corrected
 from profiles.catalogue.entries import Entry, Kind, StatusReason
 from profiles.catalogue.keys import Type
 from profiles.catalogue.support import overlay, version_of
@@ -58,10 +59,14 @@ def read_rows(folder: Path, kind: Kind) -> list[dict]:
 
 
 class Catalogue:
-    """The entries of one folder; everything is read when it is first asked for."""
+    """The entries of one folder; everything is read when it is first asked for.
 
-    def __init__(self, folder: Path):
+    Without corrections it is what Apple's files say, word for word.
+    """
+
+    def __init__(self, folder: Path, *, with_corrections: bool = True):
         self.folder = folder
+        self.with_corrections = with_corrections
         self._entries: dict[Kind, tuple[Entry, ...]] = {}
 
     @cached_property
@@ -72,7 +77,9 @@ class Catalogue:
     def entries(self, kind: Kind) -> tuple[Entry, ...]:
         """Return all entries of a kind, by slug."""
         if kind not in self._entries:
-            self._entries[kind] = tuple(_entry(kind, row) for row in read_rows(self.folder, kind))
+            rows = read_rows(self.folder, kind)
+            rows = corrected(kind, rows) if self.with_corrections else rows
+            self._entries[kind] = tuple(_entry(kind, row) for row in rows)
         return self._entries[kind]
 
     def entry(self, kind: Kind, name: str) -> Entry:

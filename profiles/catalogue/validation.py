@@ -24,6 +24,9 @@ NOTE = "note"
 _LEVELS = (ERROR, WARNING, NOTE)
 _LISTED = 12
 
+# Payload types of which one payload may hold the keys of several files.
+_OF_SEVERAL_FILES = frozenset({"com.apple.MCX"})
+
 Place = tuple[str | int, ...]
 
 
@@ -64,6 +67,9 @@ def validate(entry: Entry, value, target: Target | None = None) -> list[Problem]
     if isinstance(value, dict):
         for problem in _walk(_members(entry), value, (), target):
             found.setdefault((problem.path, problem.code), problem)
+        for name, problems in _of_siblings(entry, value, list(found.values())):
+            del found[(name,), "unknown_key"]
+            found |= {(problem.path, problem.code): problem for problem in problems}
     return sorted(found.values(), key=lambda problem: (_LEVELS.index(problem.level), *map(str, problem.path)))
 
 
@@ -249,6 +255,26 @@ def _count_words(key: Key | None) -> str:
     low, high = key.item.repetition
     words = f"{low}" if low == high else f"{low} to {high}"
     return f"must have {words} item{'' if high == 1 else 's'}"
+
+
+# One payload of several files
+
+
+def _of_siblings(entry: Entry, value: dict, found: list[Problem]) -> Iterator[tuple[str, list[Problem]]]:
+    """Yield the keys that are those of other files of the same type, with what these say of each.
+
+    A payload com.apple.MCX may hold the keys of several files at once. Files that are told apart by a value of their
+    own, as those of single sign-on are, stay apart.
+    """
+    if entry.kind is not Kind.PAYLOAD or entry.type not in _OF_SEVERAL_FILES:
+        return
+    unknown = {problem.path[0] for problem in found if problem.code == "unknown_key" and len(problem.path) == 1}
+    siblings = [each for each in catalogue().of_type(entry.kind, entry.type) if each is not entry]
+    for name in sorted(unknown):
+        sibling = next((each for each in siblings if each.find((name,)) is not None), None)
+        if sibling is not None:
+            said = validate(sibling, {name: value[name]})
+            yield name, [problem for problem in said if problem.path[:1] == (name,)]
 
 
 # What JSON Schema does not see

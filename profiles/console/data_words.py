@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import pkcs7
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+
+from profiles.certificates import certificates_in, name_of
 
 MAX_PREVIEW_BYTES = 512 * 1024
 _IMAGES = {
@@ -58,28 +59,8 @@ def line_of(data: bytes) -> str:
     return f"{words.title}{expiry}, {filesizeformat(len(data))}".replace("\xa0", " ")
 
 
-def certificates_in(data: bytes) -> list[x509.Certificate]:
-    """Return the certificates in DER, PEM or PKCS #7; none for anything else."""
-    for load in (_der, x509.load_pem_x509_certificates, pkcs7.load_der_pkcs7_certificates):
-        try:
-            return load(data)
-        except (ValueError, x509.InvalidVersion):
-            continue
-    return []
-
-
-def _der(data: bytes) -> list[x509.Certificate]:
-    return [x509.load_der_x509_certificate(data)]
-
-
 def _certificate_words(certificates: list[x509.Certificate]) -> DataWords:
     first = certificates[0]
     more = f", and {len(certificates) - 1} more" if len(certificates) > 1 else ""
     issuer = "self-signed" if first.issuer == first.subject else f"issued by {name_of(first.issuer)}"
     return DataWords("workspace_premium", f"{name_of(first.subject)}{more}", issuer, first.not_valid_after_utc)
-
-
-def name_of(name: x509.Name) -> str:
-    """Return the common name, or the whole name where it has none."""
-    common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(common[0].value) if common else name.rfc4514_string() or "no name"

@@ -101,6 +101,22 @@ class NoteForm(forms.Form):
     )
 
 
+class PublishForm(NoteForm):
+    """What is said about a version; where lint finds errors, why it is published all the same."""
+
+    reason = forms.CharField(
+        max_length=1000,
+        label="Publish it all the same, because",
+        help_text="The timeline keeps it.",
+        widget=UnfoldAdminTextInputWidget(),
+    )
+
+    def __init__(self, *args, has_errors: bool, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not has_errors:
+            del self.fields["reason"]
+
+
 class RemovalPolicyForm(forms.ModelForm):
     """A policy, its time in days."""
 

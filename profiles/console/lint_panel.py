@@ -12,7 +12,7 @@ from mdm_project.errors import BadRequest
 from profiles.console.composer import PayloadForm
 from profiles.console.references import name_of_payload
 from profiles.content import dotted, payloads_of
-from profiles.lint import Finding, Fix, Level, Scope, apply_fix, lint, scope_of_profile
+from profiles.lint import Finding, Fix, Level, Scope, apply_fix, coverage, lint, scope_of_profile
 from profiles.models import Profile
 
 TONES = {Level.ERROR: ("bad", "cancel"), Level.WARNING: ("attn", "warning"), Level.NOTE: ("wait", "info")}
@@ -63,14 +63,20 @@ def lint_context(profile: Profile, draft: dict, user, form: PayloadForm | None =
         "lint_elsewhere": [each for each in shown if each not in here],
         "lint_summary": summary_of(findings),
         "lint_devices": scope.device_count,
+        "lint_coverage": coverage(draft, profile, scope),
     }
+
+
+def shown_findings(profile: Profile, findings: list[Finding]) -> list[ShownFinding]:
+    """Return findings with the names of the payloads that they are in."""
+    return [_shown(finding, profile.draft, None, None) for finding in findings]
 
 
 def summary_of(findings: list[Finding]) -> LintSummary:
     """Return findings in a few words: "2 errors, 1 note"."""
     numbers = Counter(finding.level for finding in findings)
     if not numbers:
-        return LintSummary("nothing found", "ok", "check")
+        return LintSummary("fits Apple's schema", "ok", "check")
     words = [f"{numbers[level]} {level}{'' if numbers[level] == 1 else 's'}" for level in TONES if numbers[level]]
     worst = next(level for level in TONES if numbers[level])
     return LintSummary(", ".join(words), *TONES[worst])

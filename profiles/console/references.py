@@ -7,20 +7,13 @@ VPNUUID of an account is the VPNUUID of a per-app VPN, which such a payload make
 import re
 from collections.abc import Callable
 
+from mdm_project import plist
 from profiles import catalogue
 from profiles.catalogue.keys import Key
+from profiles.certificates import certificates_in, identity_in, name_of
+from profiles.lint.semantics.kinds import TYPES, Kind, kind_of
 
-IDENTITIES = (
-    "com.apple.security.pkcs12",
-    "com.apple.security.scep",
-    "com.apple.security.acme",
-    "com.apple.ADCertificate.managed",
-)
-CERTIFICATES = ("com.apple.security.root", "com.apple.security.pem", "com.apple.security.pkcs1")
 PER_APP_VPN = "com.apple.vpn.managed.applayer"
-_TO_CERTIFICATE = re.compile(r"(?:Certificate|Cert|Identity|Anchor)\w*UUIDs?$|^certificateUUID$")
-# Certificates that are only trusted, or encrypted to: no private key is needed, so plain ones come first.
-_TO_PLAIN = re.compile(r"Anchor|CACert|Pinning|Trusted|Issuer|Encrypt")
 _OWN = re.compile(r"UUID$")
 
 Choices = list[tuple[str, str]]
@@ -49,26 +42,57 @@ def pickers_for(payloads: list[dict], slug: str) -> Callable[[Key, Key | None], 
         name = outer.name if outer is not None else key.name
         if name == "VPNUUID" and slug != "vpn-managed-applayer":
             return _per_app_vpns(payloads)
-        return _certificates(payloads, name) if _TO_CERTIFICATE.search(name) else None
+        kind = kind_of(name, slug)
+        return _of_kind(payloads, kind) if kind is not None else None
 
     return choices
 
 
 def makes_up_uuid(key: Key) -> bool:
     """Tell whether a key holds a UUID of its own, which a form can make."""
-    return bool(_OWN.search(key.name)) and not _TO_CERTIFICATE.search(key.name)
+    return bool(_OWN.search(key.name)) and kind_of(key.name) is None
 
 
-def _certificates(payloads: list[dict], name: str) -> Choices:
-    kinds = CERTIFICATES + IDENTITIES if _TO_PLAIN.search(name) else IDENTITIES + CERTIFICATES
+def _of_kind(payloads: list[dict], kind: Kind) -> Choices:
+    """Return the payloads that a key may name: identities, or certificates, never the others."""
+    kinds = TYPES[kind]
     found = [each for each in payloads if each.get("PayloadType") in kinds and each.get("PayloadUUID")]
     found.sort(key=lambda each: kinds.index(each["PayloadType"]))
     return [(str(each["PayloadUUID"]), _named(each)) for each in found]
 
 
 def _named(payload: dict) -> str:
-    name, kind = name_of_payload(payload), type_label(payload)
-    return f"{kind}: {name}" if name != kind else f"{kind} …{str(payload['PayloadUUID'])[-6:]}"
+    """Return the own name of a payload and the common name in it, or its kind and the end of its UUID."""
+    own, kind = name_of_payload(payload), type_label(payload)
+    common = _common_name(payload)
+    if common and own not in (kind, common):
+        return f"{own} ({common})"
+    if common:
+        return f"{common} ({kind})"
+    return f"{kind}: {own}" if own != kind else f"{kind} …{str(payload['PayloadUUID'])[-6:]}"
+
+
+def _common_name(payload: dict) -> str:
+    """Return what the certificate in a payload is called; for those that are requested, the name asked for."""
+    values = plist.from_json(payload)
+    held, kind = values.get("PayloadContent"), payload.get("PayloadType")
+    if isinstance(held, bytes) and kind in TYPES[Kind.CERTIFICATE]:
+        found = certificates_in(held)
+        return name_of(found[0].subject) if found else ""
+    if isinstance(held, bytes):
+        password = values.get("Password")
+        identity = identity_in(held, password if isinstance(password, str) else None)
+        return name_of(identity.certificate.subject) if identity and identity.certificate else ""
+    subject = held.get("Subject") if isinstance(held, dict) else values.get("Subject")
+    return _asked_name(subject)
+
+
+def _asked_name(subject) -> str:
+    """Return the CN of a subject as SCEP and ACME payloads write it: lists of lists of pairs."""
+    if not isinstance(subject, list):
+        return ""
+    pairs = [pair for part in subject if isinstance(part, list) for pair in part if isinstance(pair, list)]
+    return next((str(pair[1]) for pair in pairs if len(pair) == 2 and pair[0] == "CN"), "")
 
 
 def _per_app_vpns(payloads: list[dict]) -> Choices:

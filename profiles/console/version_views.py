@@ -10,17 +10,17 @@ from mdm_project.errors import EspalierError
 from profiles.composing import change_profile
 from profiles.console.access import PUBLISH, SECRETS, find_profile, may_download, require
 from profiles.console.change_words import words_of_changes
-from profiles.console.composer import form_of
-from profiles.console.forms import ImportForm, NoteForm
-from profiles.content import payloads_of
+from profiles.console.forms import ImportForm, NoteForm, PublishForm
+from profiles.console.lint_panel import shown_findings
 from profiles.diff import diff
 from profiles.importing import import_profile
-from profiles.lint import scope_of_profile
+from profiles.lint import NO_DEVICES, Level, lint, scope_of_profile
 from profiles.models import Profile
+from profiles.publishing import errors_of, publish_checked
 from profiles.removal_passwords import reveal_removal_password
 from profiles.rendering import composed, download
 from profiles.unwrapping import MAX_FILE_BYTES
-from profiles.versions import latest_version, publish, roll_back, version_of
+from profiles.versions import latest_version, roll_back, version_of
 
 MOBILECONFIG = "application/x-apple-aspen-config"
 DRAFT = "draft"
@@ -59,16 +59,20 @@ class VersionPages:
         return self.page(request, "console/profile/form_page.html", context)
 
     def _imported(self, request, profile: Profile, warnings: list[str]) -> HttpResponse:
-        if not warnings:
+        found = [each for each in lint(profile.draft, profile, NO_DEVICES) if each.level is not Level.NOTE]
+        if not warnings and not found:
             return self.done(request, f"{profile.name} imported.", self.route("change", profile.pk))
         context = {"title": f"{profile.name} imported", "profile": profile, "warnings": warnings}
+        context |= {"findings": shown_findings(profile, found)}
         return self.page(request, "console/profile/imported.html", context)
 
     def publish_view(self, request, pk):
         """Show what publishing changes (GET), or publish (POST)."""
         require(request.user, PUBLISH)
         profile = find_profile(request.user, pk)
-        form, latest = NoteForm(submitted(request)[0]), latest_version(profile)
+        problems = shown_findings(profile, errors_of(profile))
+        form = PublishForm(submitted(request)[0], has_errors=bool(problems))
+        latest = latest_version(profile)
         number = latest.number + 1 if latest else 1
         is_planned = request.user.has_perm(VIEW_DEVICE) and profile.assignments.filter(is_enabled=True).exists()
         changes = diff(latest.content, composed(profile)) if latest else []
@@ -81,14 +85,14 @@ class VersionPages:
             "latest": latest,
             "profile": profile,
             "changes": words_of_changes(changes, latest.content, composed(profile)) if latest else [],
-            "problems": _problems(profile, request.user),
+            "problems": problems,
         }
         if request.method == "POST" and form.is_valid():
+            said = {name: text.strip() for name, text in form.cleaned_data.items()}
             try:
                 if is_planned:
-                    note = form.cleaned_data["note"]
-                    return self.show_plan(request, {"kind": "publish", "profile": profile.pk, "note": note})
-                version = publish(profile, Actor.staff(request.user), form.cleaned_data["note"])
+                    return self.show_plan(request, {"kind": "publish", "profile": profile.pk} | said)
+                version = publish_checked(profile, Actor.staff(request.user), **said)
                 message = f"{profile.name} published as version {version.number}."
                 return self.done(request, message, self.route("change", profile.pk), reload=True)
             except EspalierError as error:
@@ -218,12 +222,3 @@ def _comparison(profile: Profile, versions: list, query) -> dict:
     old, new = _chosen(profile, before), _chosen(profile, after)
     a, b = (composed(each) if each is profile else each.content for each in (old, new))
     return {"before": before, "after": after, "changes": words_of_changes(diff(a, b), a, b), "is_compared": True}
-
-
-def _problems(profile: Profile, user) -> list:
-    """Return (payload, problem) for everything that Apple's schema has against the draft."""
-    found = []
-    for payload in payloads_of(profile.draft):
-        form = form_of(profile, str(payload.get("PayloadUUID")), user)
-        found += [(form.name, problem) for problem in form.problems() if problem.level == "error"]
-    return found

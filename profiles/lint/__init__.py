@@ -10,19 +10,24 @@ Apple: developer.apple.com/documentation/devicemanagement/profile-specific-paylo
 from devices.models import Channel
 from mdm_project import plist
 from profiles import variables
+from profiles.lint.coverage import Coverage, coverage
 from profiles.lint.document import Document, read
 from profiles.lint.findings import Affected, Finding, Fix, Level, Operation, Report, fixed
 from profiles.lint.fleet import check_fleet
+from profiles.lint.hardware import check_hardware
 from profiles.lint.overlaps import check_overlaps
 from profiles.lint.removal import check_removal
 from profiles.lint.schema import check_schema
 from profiles.lint.scope import SHOWN, Scope, channels_for, scope_of_channels, scope_of_profile
+from profiles.lint.semantics import check_semantics
 from profiles.lint.structure import check_structure
 from profiles.lint.users import check_users
 from profiles.models import Profile
 
 __all__ = [
+    "NO_DEVICES",
     "Affected",
+    "Coverage",
     "Finding",
     "Fix",
     "Level",
@@ -30,6 +35,7 @@ __all__ = [
     "Scope",
     "apply_fix",
     "channels_for",
+    "coverage",
     "lint",
     "scope_of_channels",
     "scope_of_profile",
@@ -51,8 +57,10 @@ def lint(content: dict, profile: Profile | None = None, scope: Scope | None = No
     known = variables.known_names()
     check_structure(document, known, report)
     check_schema(document, known, report)
+    check_semantics(document, report)
     check_removal(document, scope, report)
     check_fleet(document, scope, report)
+    check_hardware(document, scope, report)
     check_overlaps(document, scope, report)
     check_users(document, report)
     _check_shown(document, report)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from profiles import catalogue
 from profiles.catalogue import Entry, Key, Problem, Type
 from profiles.catalogue.keys import Role
+from profiles.catalogue.nearness import nearest
 from profiles.catalogue.validation import key_at
 from profiles.content import Path
 from profiles.lint.document import Document, Payload, places
@@ -32,14 +33,24 @@ def check_schema(document: Document, known_variables: Collection[str], report: R
     for payload in document.payloads:
         if payload.entry is None:
             if payload.type:
-                message = f"{payload.type} is not in Apple's schema, so nothing in it is checked."
-                report.add(Level.NOTE, "unknown_type", (*payload.path, "PayloadType"), message, **payload.about)
+                _report_unknown_type(payload, report)
             continue
         for problem in catalogue.validate(payload.entry, payload.values):
             if problem.path[-1:] and problem.path[0] in _IDENTITY:
                 continue
             _report_problem(problem, payload.entry, payload.values, payload.path, filled, report, payload.about)
         _check_age(payload, report)
+
+
+def _report_unknown_type(payload: Payload, report: Report) -> None:
+    path = (*payload.path, "PayloadType")
+    message = f"{payload.type} is not in Apple's schema, so nothing in it is checked."
+    meant = nearest(payload.type, {entry.type for entry in catalogue.payload_types()})
+    if meant is None:
+        report.add(Level.NOTE, "unknown_type", path, message, **payload.about)
+        return
+    fix = Fix(Operation.SET, path, f"Write {meant}", meant)
+    report.add(Level.WARNING, "unknown_type", path, f"{message} Did you mean {meant}?", fix=fix, **payload.about)
 
 
 def _check_envelope(document: Document, filled: Collection[Path], report: Report) -> None:
@@ -62,7 +73,10 @@ def _report_problem(
         report.add(Level.NOTE, "variable", path, message, **about)
         return
     fix = _fix_of(problem, key, entry, values, path)
-    report.add(_LEVELS[problem.level], problem.code, path, f"{name} {problem.message}.", fix=fix, **about)
+    level, message = _LEVELS[problem.level], f"{name} {problem.message}."
+    if problem.code == "unknown_key" and fix is not None:
+        message = f"{message} Did you mean {fix.value}?"
+    report.add(level, problem.code, path, message, fix=fix, **about)
 
 
 def _name_of(path: Path) -> str:
@@ -94,11 +108,11 @@ def _fix_of(problem: Problem, key: Key | None, entry: Entry, values: dict, path:
 
 
 def _fix_of_name(problem: Problem, entry: Entry, values: dict, path: Path) -> Fix | None:
-    """A key that differs from one of Apple's by upper and lower case alone means that one."""
+    """A key that is nearly spelt as one of Apple's means that one."""
     above = key_at(entry, values, problem.path[:-1]) if len(problem.path) > 1 else None
     keys = above.children if above else entry.keys
     names = [key.name for key in keys if key.role is Role.MEMBER]
-    meant = _meant(problem.path[-1], names)
+    meant = nearest(problem.path[-1], names)
     holder = _value_at(values, problem.path[:-1])
     if meant is None or not isinstance(holder, dict) or meant in holder:
         return None

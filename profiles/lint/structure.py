@@ -1,35 +1,20 @@
-"""Lint of what no schema tells: identity, references, scope, payloads that exclude each other, variables.
+"""Lint of what no schema tells: identity, scope, payloads that exclude each other, variables.
 
 Apple: developer.apple.com/documentation/devicemanagement/toplevel, .../commonpayloadkeys
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from profiles.catalogue import Entry, Target
 from profiles.catalogue.availability import evaluate
-from profiles.content import CONFIGURATION, Path, strings
+from profiles.content import CONFIGURATION, Path
 from profiles.lint.document import Document, Payload
 from profiles.lint.findings import Fix, Level, Operation, Report
 from profiles.merging import PASSCODE, RESTRICTIONS
 from profiles.variables import uses
 
 MDM_TYPE = "com.apple.mdm"
-_CERTIFICATES = frozenset(
-    {
-        "com.apple.ADCertificate.managed",
-        "com.apple.security.acme",
-        "com.apple.security.der",
-        "com.apple.security.pem",
-        "com.apple.security.pkcs1",
-        "com.apple.security.pkcs12",
-        "com.apple.security.root",
-        "com.apple.security.scep",
-    }
-)
-# Keys that name a certificate's payload. VPNUUID, RelayUUID and the like name what they are in, or another profile.
-_REFERENCE = re.compile(r"(certificate(anchor)?|certpayload|identity)uuids?$", re.IGNORECASE)
 
 
 def check_structure(document: Document, known_variables: Collection[str], report: Report) -> None:
@@ -43,7 +28,6 @@ def check_structure(document: Document, known_variables: Collection[str], report
     for payload in document.payloads:
         _check_mdm(payload, report)
         _check_scope(document, payload, report)
-    _check_references(document, report)
     _check_single(document, report)
     _check_set_twice(document, report)
     _check_variables(document, known_variables, report)
@@ -142,32 +126,6 @@ def _is_carried(entry: Entry, system: str, channel: str) -> bool:
         if not any(reason.code == "channel" for reason in found.reasons):
             return True
     return False
-
-
-# References
-
-
-def _check_references(document: Document, report: Report) -> None:
-    by_uuid = {payload.uuid.upper(): payload for payload in document.payloads if payload.uuid}
-    for payload in document.payloads:
-        for path, uuid in _references(payload):
-            target = by_uuid.get(uuid.upper())
-            if target is None:
-                message = f"{_key_name(path)} refers to a payload that is not in this profile."
-                report.add(Level.ERROR, "reference", path, message, **payload.about)
-            elif target.type not in _CERTIFICATES:
-                message = f"{_key_name(path)} refers to {target.label}, which is no certificate."
-                report.add(Level.WARNING, "reference_kind", path, message, **payload.about)
-
-
-def _references(payload: Payload) -> Iterator[tuple[Path, str]]:
-    for path, text in strings(payload.values, payload.path):
-        if text and _REFERENCE.search(_key_name(path)):
-            yield path, text
-
-
-def _key_name(path: Path) -> str:
-    return next(part for part in reversed(path) if isinstance(part, str))
 
 
 # Several of a kind

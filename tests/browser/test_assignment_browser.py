@@ -106,6 +106,6 @@ def test_a_finding_of_lint_is_mended_by_a_click_without_losing_what_was_typed(st
     expect(page.locator(".c-plist")).to_contain_text("<string>guests</string>")
     page.click("#lint button:has-text('Write WPA3')")
     expect(page.locator("body")).to_contain_text("Fixed, and the draft is saved.")
-    expect(page.locator(".e-bar-actions")).to_contain_text("Lint: nothing found")
+    expect(page.locator(".e-bar-actions")).to_contain_text("Lint: fits Apple's schema")
     payload = Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]
     assert (payload["SSID_STR"], payload["EncryptionType"]) == ("guests", "WPA3")

@@ -58,7 +58,7 @@ def test_wifi_with_a_certificate_is_composed_checked_and_published(stage, page, 
     expect(key(page, "ProxyServerPort").locator("input.c-input")).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type("8080")
-    expect(page.locator("#panel")).to_contain_text("Nothing is wrong")
+    expect(page.locator("#panel")).to_contain_text("Fits Apple's schema")
     key(page, "PayloadCertificateUUID").locator("select").select_option(index=1)
     save(page)
 

@@ -428,7 +428,7 @@ def test_a_fix_of_lint_is_applied_with_what_else_is_in_the_form(console):
     payload = Profile.objects.get(pk=profile.pk).draft["PayloadContent"][0]
     assert (payload["EncryptionType"], payload["SSID_STR"]) == ("WPA3", "guests")
     page = words(text_of(console.get(payload_address(profile))))
-    assert "Fixed, and the draft is saved." in page and "Nothing is wrong" in page and "Lint: nothing found" in page
+    assert "Fixed, and the draft is saved." in page and "Lint: fits Apple" in page and "Not checked:" in page
 
 
 def test_a_fix_is_applied_from_the_profiles_own_page_and_refused_when_it_does_not_fit_any_more(console):

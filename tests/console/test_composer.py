@@ -170,7 +170,7 @@ def test_references_offer_the_payloads_of_the_profile():
         {"PayloadType": "com.apple.dock", "PayloadUUID": "DOCK"},
     ]
     fields = {each.name: each for each in form_for("eas-account", {}, *others).sections()[0].fields}
-    assert [value for value, *_ in fields["PayloadCertificateUUID"].options] == ["SCEP", "ROOT"]
+    assert [value for value, *_ in fields["PayloadCertificateUUID"].options] == ["SCEP"], "a root is no identity (A3)"
     assert [value for value, *_ in fields["VPNUUID"].options] == ["OWN-UUID"]
     gone = {each.name: each for each in form_for("eas-account", {"VPNUUID": "X"}).sections()[0].fields}
     assert gone["VPNUUID"].options == [("X", "X (not in this profile)", True)]

@@ -23,6 +23,7 @@ from tests.console.pages import text_of
 from tests.factories import make_profile, make_staff
 
 LIST = "/console/profiles/profile/"
+WIFI_WITHOUT_NAME = {"PayloadType": "com.apple.wifi.managed", "EncryptionType": "WPA2"}
 
 
 def make(name="Corp Wi-Fi", *payloads, **facts) -> Profile:
@@ -315,3 +316,17 @@ def test_a_removal_password_is_shown_once_with_a_reason(console):
     assert "no removal password" in text_of(
         console.post(address_of(make("Open"), page="removal_password"), {"reason": "x"})
     )
+
+
+def test_the_publish_dialog_names_every_error_and_asks_for_a_reason(console):
+    """A3: it named two of six."""
+    payloads = [WIFI_WITHOUT_NAME, {"PayloadType": "com.apple.mobiledevice.passwordpolicy", "minLength": 99}]
+    profile = make("Wrong", payloads=payloads)
+    address = address_of(profile, page="publish")
+    dialog = text_of(console.get(address))
+    assert "Lint finds 2 errors" in dialog and "It names no network" in dialog and "minLength" in dialog
+    console.post(address, {"note": ""})
+    assert not profile.versions.exists(), "no reason, no version"
+    console.post(address, {"note": "", "reason": "A trial on one device"})
+    assert profile.versions.count() == 1
+    assert "A trial on one device" in Event.objects.get(kind="profile_published").summary

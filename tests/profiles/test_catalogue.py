@@ -6,9 +6,9 @@ import pytest
 
 from profiles import catalogue
 from profiles.catalogue import Kind, Role, Type
-from profiles.catalogue.store import SHIPPED
+from profiles.catalogue.store import SHIPPED, Catalogue
 
-SHIPPED_CATALOGUE = catalogue.Catalogue(SHIPPED)
+SHIPPED_CATALOGUE = Catalogue(SHIPPED)
 
 
 def payload(slug: str):
@@ -36,7 +36,8 @@ def test_the_catalogue_holds_every_object_of_apples_schema():
 
 
 def test_every_key_of_apples_schema_is_there():
-    entries = [entry for kind in Kind for entry in SHIPPED_CATALOGUE.entries(kind)]
+    as_written = Catalogue(SHIPPED, with_corrections=False)
+    entries = [entry for kind in Kind for entry in as_written.entries(kind)]
     keys = [key for entry in entries for top in (*entry.keys, *entry.response_keys) for key in top.walk()]
 
     assert len(keys) == 4870

@@ -129,7 +129,8 @@ def test_counts_are_those_of_the_yaml():
         walk(document.get("payloadkeys") or [], [])
         walk(document.get("responsekeys") or [], [])
 
-    entries = [entry for kind in Kind for entry in Catalogue(SHIPPED).entries(kind)]
+    as_written = Catalogue(SHIPPED, with_corrections=False)
+    entries = [entry for kind in Kind for entry in as_written.entries(kind)]
     ours = [key for entry in entries for top in (*entry.keys, *entry.response_keys) for key in top.walk()]
     assert len(entries) == len(files)
     assert Counter(key.name for key in ours) == keys

@@ -4,12 +4,15 @@ import copy
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Answer, Device
 from devices.timeline import SYSTEM
+from mdm_project import plist
 from mdm_project.errors import BadRequest
+from mdm_project.pki import make_authority
 from profiles.composing import create_profile
 from profiles.desired import recompute_desired
 from profiles.lint import Level, Operation, apply_fix, lint, scope_of_channels, scope_of_profile
@@ -161,9 +164,11 @@ def test_a_profile_of_nothing_but_its_keys_is_found():
 
 
 def test_references_lead_to_a_certificate_in_the_profile():
-    root = {"PayloadType": "com.apple.security.root", "PayloadContent": {"$data": "AA=="}}
+    certificate = make_authority("Office root")[0].public_bytes(Encoding.DER)
+    root = {"PayloadType": "com.apple.security.root", "PayloadContent": plist.to_json(certificate)}
+    eap = {"AcceptEAPTypes": [25], "TLSTrustedServerNames": ["radius.example.com"]}
     anchor = {"PayloadCertificateAnchorUUID": ["00000000-0000-0000-0000-000000000001"]}
-    wifi = WIFI | {"EAPClientConfiguration": {"AcceptEAPTypes": [13]} | anchor}
+    wifi = WIFI | {"EAPClientConfiguration": eap | anchor}
     assert lint(content(wifi, root)) == []
 
     missing = one(lint(content(wifi)), "reference")

@@ -13,8 +13,17 @@ from tests.fixtures import capture, captures
 from tests.profiles.test_lint import channel, content
 
 pytestmark = pytest.mark.django_db
-# What our made-up values cannot know: references and an enrollment in a profile.
+# What our made-up values cannot know: references, an enrollment in a profile, and what Apple says in prose.
 UNAVOIDABLE = {"reference", "mdm_payload", "scope"}
+UNAVOIDABLE |= {
+    "certificate",
+    "condition",
+    "one_of",
+    "needed",
+    "identity_unreadable",
+    "removal_at_once",
+    "eap_identity",
+}
 PLACES = ("PayloadContent", "PayloadRemovalDisallowed", "HasRemovalPasscode")
 
 

@@ -11,7 +11,9 @@ from devices.timeline import SYSTEM
 from mdm_project.errors import BadRequest, Conflict, NotFound
 from profiles.assigning import withdraw_profile
 from profiles.changes import complete
+from profiles.composing import save_draft
 from profiles.desired import recompute_desired
+from profiles.errors import LintErrors
 from profiles.models import Assignment, DesiredItem, Plan, Profile, ProfileVersion
 from profiles.plan import StalePlan, apply_plan, plan
 from tests.factories import make_channel, make_device
@@ -330,3 +332,16 @@ def test_the_plan_for_members_includes_smart_groups_that_look_at_the_group():
     assert row.summary["counts"] == {"gains": 1, "loses": 0, "changes": 0}
     apply_plan(row.token, actor=SYSTEM)
     assert set(wanted()) == {one.pk}
+
+
+def test_a_plan_that_publishes_errors_is_shown_and_applied_for_a_reason_alone(db):
+    """B23: by way of a plan too, errors go to devices only where somebody says why."""
+    profile = make_profile(payloads=[{"PayloadType": "com.apple.wifi.managed", "EncryptionType": "WPA2"}])
+    draft = profile.draft | {"PayloadDisplayName": "Another"}
+    save_draft(profile, draft, profile.draft_revision, SYSTEM)
+    row = plan({"kind": "publish", "profile": profile.pk}, actor=SYSTEM)
+    with pytest.raises(LintErrors):
+        apply_plan(row.token, actor=SYSTEM)
+    row = plan({"kind": "publish", "profile": profile.pk, "reason": "a trial"}, actor=SYSTEM)
+    apply_plan(row.token, actor=SYSTEM)
+    assert profile.versions.count() == 2

@@ -228,3 +228,26 @@ def test_clients_may_ask_for_the_type_that_is_served_and_errors_stay_json(caller
     client = APIClient(raise_request_exception=False, headers=headers)
     assert client.get(f"{ROOT}profiles/{made(caller)['id']}/download/").status_code == 200
     assert client.get(f"{ROOT}profiles/0/download/").json()["code"] == "not_found"
+
+
+def test_writes_tell_what_lint_finds_and_errors_are_published_for_a_reason_alone(caller):
+    """B23: the API took a number as an SSID, a length of 99 and a dangling reference without a word."""
+    payloads = [
+        WIFI | {"SSID_STR": 5, "PayloadCertificateUUID": "00000000-0000-0000-0000-000000000009"},
+        {"PayloadType": "com.apple.mobiledevice.passwordpolicy", "minLength": 99},
+    ]
+    profile = made(caller, payloads=payloads)
+    address, errors = f"profiles/{profile['id']}/", {"SSID_STR", "PayloadCertificateUUID", "minLength"}
+    said = profile["lint"]
+    assert {each["path"].split(".")[-1] for each in said["findings"] if each["level"] == "error"} == errors
+    assert said["checked"] and any("addresses answer" in each for each in said["not_checked"])
+    changed = caller.patch(address, {"revision": 1, "name": "Still wrong"}).json()
+    assert changed["lint"]["counts"]["error"] == 3
+
+    refused = caller.post(f"{address}versions/", {})
+    assert (refused.status_code, refused.json()["code"]) == (409, "lint_errors")
+    assert {path.split(".")[-1] for path in refused.json()["fields"]} == errors
+    assert caller.post(f"{address}versions/", {"force": True}).status_code == 400, "without a reason"
+    forced = caller.post(f"{address}versions/", {"force": True, "reason": "Apple's schema is behind"})
+    assert (forced.status_code, forced.json()["lint"]["counts"]["error"]) == (201, 3)
+    assert Event.objects.get(kind="profile_published").data["reason"] == "Apple's schema is behind"
