@@ -278,6 +278,31 @@ class AttributeImport(ApiView):
         return Response(self.get_serializer(imported).data)
 
 
+class DeviceList(api.DeviceList):
+    """The devices, and adding one ahead of its enrollment."""
+
+    access = api.DeviceList.access | {"POST": writing("devices.add_device", VIEW_DEVICE)}
+
+    @extend_schema(summary="List devices")
+    def get(self, request, *args, **kwargs):
+        return self.list(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Add a device ahead of its enrollment, by its serial number",
+        description="It is pre_assigned until a device enrolls with this number; 409 where there is one already.",
+        request=serializers.NewDeviceSerializer,
+        responses={201: api.serializers.DeviceSerializer},
+    )
+    def post(self, request, *args, **kwargs):
+        form = serializers.NewDeviceSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        actor, asked = actor_of(request), form.validated_data
+        person = _person(asked["person"], actor.user)
+        device = services.pre_assign(asked["serial_number"], actor=actor, asset_tag=asked["asset_tag"], person=person)
+        made = self.complete(Device.objects.filter(pk=device.pk)).get()
+        return Response(self.get_serializer(made).data, status=201)
+
+
 class DeviceDetail(api.DeviceDetail):
     """A device, and what staff may change about it."""
 

@@ -201,6 +201,12 @@ class ImportedSerializer(serializers.Serializer):
 _ABOUT_VALUES = "by name; null removes one, absent ones stay, and a secret one that is [redacted] stays as it is"
 
 
+class NewDeviceSerializer(StrictSerializer):
+    serial_number = serializers.CharField(max_length=20, help_text="the device that enrolls with it is this one")
+    asset_tag = serializers.CharField(required=False, allow_blank=True, default="")
+    person = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=MAX_ID, default=None)
+
+
 class DeviceChangeSerializer(StrictSerializer):
     """What staff say of a device; keys that are absent change nothing."""
 

@@ -2,18 +2,47 @@
 about the people who use devices.
 """
 
+import re
+
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from devices.access import is_limited
 from devices.changes import tell_changed
 from devices.models import Device, Identity, Person
 from devices.timeline import Actor, record_event, record_events
-from mdm_project.errors import BadRequest, Conflict
+from mdm_project.errors import BadRequest, Conflict, Refused
+from mdm_project.locks import take_text
 
 MAX_ASSET_TAG = 100
+_SERIAL = re.compile(r"[A-Z0-9]{8,20}")
 # What is known of a person, with the words of the timeline; rules of groups and variables in profiles look at it.
 PERSON_COLUMNS = {"name": "name", "email": "e-mail", "department": "department", "site": "site"}
+
+
+@transaction.atomic
+def pre_assign(serial_number: str, *, actor: Actor, asset_tag: str = "", person: Person | None = None) -> Device:
+    """Make a device ahead of its enrollment, known by its serial number; raises Conflict where there is one already.
+
+    The first device that enrolls with this serial number is it.
+    """
+    serial_number = serial_number.strip().upper()
+    if not _SERIAL.fullmatch(serial_number):
+        raise BadRequest("this is no serial number", fields={"serial_number": "8 to 20 letters and digits"})
+    if is_limited(actor.user):
+        raise Refused("who is limited to groups cannot add devices: a new one is in none of them")
+    take_text("serial", serial_number)
+    existing = Device.objects.filter(serial_number=serial_number).order_by("id").first()
+    if existing is not None:
+        message = f"is that of the device {existing} (id {existing.pk})"
+        raise Conflict(f"the serial number {message}", fields={"serial_number": message})
+    device = Device.objects.create(serial_number=serial_number)
+    record_event("device_added", "added ahead of its enrollment", device=device, actor=actor.name)
+    tell_changed([device.pk])
+    set_asset_tag(device, asset_tag, actor=actor)
+    assign_person(device, person, actor=actor)
+    return device
 
 
 @transaction.atomic

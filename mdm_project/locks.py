@@ -37,10 +37,19 @@ def try_to_take(lock: Lock) -> bool:
     return _ask("pg_try_advisory_xact_lock", lock)
 
 
+def take_text(kind: str, text: str) -> None:
+    """Wait for the lock on a text of a kind."""
+    _ask("pg_advisory_xact_lock", _number_of(kind, text))
+
+
 def try_to_take_text(kind: str, text: str) -> bool:
     """Take the lock on a text of a kind if it is free; tell whether it was."""
+    return _ask("pg_try_advisory_xact_lock", _number_of(kind, text))
+
+
+def _number_of(kind: str, text: str) -> int:
     digest = hashlib.sha256(f"{kind}:{text}".encode()).digest()
-    return _ask("pg_try_advisory_xact_lock", int.from_bytes(digest[:8], "big", signed=True))
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def _ask(function: str, number: int) -> bool:

@@ -38,6 +38,7 @@ INTERFACES = frozenset(
         "secret_api",
         "saved_search_api",
         "note_api",
+        "person_api",
         "insight_api",
         "insight_serializers",
         "plan_serializers",

@@ -8,7 +8,7 @@ from commands import governor_api as governor
 from commands import workflow_api as workflows
 from commands import workflow_batch_api as batches
 from devices import api as devices
-from devices import event_api, note_api, secret_api
+from devices import event_api, note_api, person_api, secret_api
 from devices import group_api as groups
 from devices import saved_search_api as searches
 from enrollment import api as enrollment
@@ -40,7 +40,7 @@ def catalogue_paths(name: str, kind: Kind) -> list:
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="api-schema"),
-    path("devices/", devices.DeviceList.as_view(), name="api-devices"),
+    path("devices/", groups.DeviceList.as_view(), name="api-devices"),
     path("devices/<int:pk>/", groups.DeviceDetail.as_view(), name="api-device"),
     path("devices/<int:pk>/inventory/", devices.DeviceInventory.as_view(), name="api-device-inventory"),
     path("devices/<int:pk>/applications/", devices.DeviceApplications.as_view(), name="api-device-applications"),
@@ -59,6 +59,8 @@ urlpatterns = [
     path("devices/<int:pk>/notes/<int:note>/withdraw/", note_api.WithdrawNote.as_view(), name="api-withdraw-note"),
     path("saved-searches/", searches.SavedSearchList.as_view(), name="api-saved-searches"),
     path("saved-searches/<int:pk>/", searches.SavedSearchDetail.as_view(), name="api-saved-search"),
+    path("people/", person_api.PersonList.as_view(), name="api-people"),
+    path("people/<int:pk>/", person_api.PersonDetail.as_view(), name="api-person"),
     path("groups/", groups.GroupList.as_view(), name="api-groups"),
     path("groups/facts/", groups.FactList.as_view(), name="api-group-facts"),
     path("groups/preview/", groups.GroupPreview.as_view(), name="api-group-preview"),

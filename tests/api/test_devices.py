@@ -11,6 +11,7 @@ from devices.models import (
     Answer,
     AvailableUpdate,
     Device,
+    Event,
     InstalledApplication,
     InstalledCertificate,
     InstalledProfile,
@@ -296,3 +297,24 @@ def test_a_device_that_is_not_there_is_not_found(caller, part):
         response = caller.get(f"devices/{number}/{part}")
         assert response.status_code == 404
         assert response.json()["code"] == "not_found"
+
+
+def test_a_device_is_added_ahead_and_people_are_found_and_edited(caller):
+    """B23: people had no API, and devices could not be added before they enroll."""
+    made = caller.post("people/", {"name": "Ada", "email": "ada@example.com"})
+    assert made.status_code == 201, made.content
+    person = made.json()
+    assert caller.patch(f"people/{person['id']}/", {"site": "Berlin"}).json()["site"] == "Berlin"
+    assert [each["id"] for each in caller.results("people/", search="ada@")] == [person["id"]]
+    assert caller.post("people/", {"name": ""}).status_code == 400
+
+    added = caller.post("devices/", {"serial_number": "c02ahead0001", "person": person["id"], "asset_tag": "A-1"})
+    device = added.json()
+    assert (added.status_code, device["serial_number"], device["enrollment_state"]) == (
+        201, "C02AHEAD0001", "pre_assigned",
+    )  # fmt: skip
+    assert device["person"]["name"] == "Ada" and device["asset_tag"] == "A-1"
+    again = caller.post("devices/", {"serial_number": "C02AHEAD0001"})
+    assert (again.status_code, list(again.json()["fields"])) == (409, ["serial_number"])
+    assert caller.post("devices/", {"serial_number": "no serial!"}).status_code == 400
+    assert Event.objects.filter(kind__in=["person_added", "person_edited", "device_added"]).count() == 3

@@ -14,7 +14,7 @@ from commands.governor.models import GovernorLimit
 from commands.models import QueuedCommand
 from commands.workflows.services import start_workflow
 from devices.escrow import keep_secret
-from devices.models import CustomAttribute, Group, SavedSearch
+from devices.models import CustomAttribute, Group, Person, SavedSearch
 from devices.notes import add_note
 from devices.timeline import SYSTEM, record_event
 from mdm_project.api.permissions import Access, DenyByDefault
@@ -38,6 +38,7 @@ HELD = "commands.view_heldaction"
 CHANGE_COMMAND = "commands.change_command"
 APPROVE = "commands.approve_destructive"
 NOTE = "devices.view_note"
+PERSON = "devices.view_person"
 DEVICE, COMMAND, PROFILE = "devices.view_device", "commands.view_command", "profiles.view_profile"
 ASSIGNMENT = "profiles.view_assignment"
 POLICY = "profiles.view_removalpolicy"
@@ -54,6 +55,11 @@ TABLE = [
     ("devices/{device}/commands/", "GET", "read", (DEVICE, COMMAND), 200),
     ("devices/{device}/timeline/", "GET", "read", (DEVICE,), 200),
     ("devices/{device}/", "PATCH", "write", (DEVICE, "devices.change_device"), 200),
+    ("devices/", "POST", "write", (DEVICE, "devices.add_device"), 201),
+    ("people/", "GET", "read", (PERSON,), 200),
+    ("people/", "POST", "write", (PERSON, "devices.add_person"), 201),
+    ("people/{person}/", "GET", "read", (PERSON,), 200),
+    ("people/{person}/", "PATCH", "write", (PERSON, "devices.change_person"), 200),
     ("saved-searches/", "GET", "read", (DEVICE,), 200),
     ("saved-searches/", "POST", "write", (DEVICE,), 201),
     ("saved-searches/{search}/", "GET", "read", (DEVICE,), 200),
@@ -190,6 +196,9 @@ BODIES = {
     "declarations/{declaration}/": {"name": "Renamed"},
     "removal-policies/": {"name": "Whoever", "kind": "user"},
     "removal-policies/{policy}/": {"name": "Renamed"},
+    "devices/": {"serial_number": "C02AHEAD0001"},
+    "people/": {"name": "Ada"},
+    "people/{person}/": {"site": "Berlin"},
     "devices/{device}/": {"asset_tag": "A-1"},
     "saved-searches/": {"name": "Phones", "filters": {"platform": "ios"}},
     "saved-searches/{search}/": {"name": "Renamed"},
@@ -242,6 +251,7 @@ def make_addresses() -> dict:
         "plan": plan({"kind": "delete_assignment", "assignment": halted.pk}, actor=SYSTEM).token,
         "slug": Slugs(),
         "device": queued.channel.device_id,
+        "person": Person.objects.create(name="Grace").pk,
         "search": SavedSearch.objects.create(name="Shared", search="a", is_shared=True).pk,
         "group": Group.objects.create(name="Chosen").pk,
         "smart": Group.objects.create(name="Smart", kind="smart", rule={"fact": "name", "is": "is set"}).pk,
