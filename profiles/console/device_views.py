@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from commands.standing import STATUS_OF, ItemStanding, Word
-from commands.standing_rows import MOVING, Row, causes_of, joined, retry, rows_of, shares_of, with_cause
+from commands.standing_rows import MOVING, Row, causes_of, page_of, retry, rows_of, shares_of, with_cause
 from devices.models import Device
 from devices.staff import record_export
 from devices.timeline import Actor
@@ -108,9 +108,9 @@ def chips(counts: dict[str, int], tab: DeviceTab) -> list[Chip]:
 
 def _csv_rows(found, user) -> Iterator[tuple]:
     for start in itertools.count(0, CSV_BATCH):
-        rows = rows_of(joined(found)[start : start + CSV_BATCH], user)
-        yield from map(_csv_row, rows)
-        if len(rows) < CSV_BATCH:
+        standings = page_of(found[start : start + CSV_BATCH])
+        yield from map(_csv_row, rows_of(standings, user))
+        if len(standings) < CSV_BATCH:
             return
 
 
@@ -136,7 +136,7 @@ class DevicePages:
     def devices_view(self, request, pk):
         """List the devices of a profile, narrowed as the address says; read again while something moves."""
         tab = self._tab(request, pk)
-        page = Paginator(joined(tab.found), PAGE_SIZE).get_page(request.GET.get("p"))
+        page = Paginator(tab.found, PAGE_SIZE).get_page(request.GET.get("p"))
         counts = tab.standings.by_word()
         context = {
             "title": f"Devices of {tab.profile.name}",
@@ -147,7 +147,7 @@ class DevicePages:
             "all_query": tab.query(assignment=""),
             "total": sum(counts.values()),
             "causes": causes_of(tab.standings) if counts else [],
-            "rows": rows_of(page.object_list, request.user),
+            "rows": rows_of(page_of(page.object_list), request.user),
             "page": page,
             "is_moving": any(counts.get(word) for word in MOVING),
             "may_retry": request.user.has_perm(RETRY),
