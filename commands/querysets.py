@@ -8,6 +8,8 @@ from devices.access import is_limited, within
 
 # The name (``supersedes``) of what is asked again and again until it is had: a refusal is no failure yet.
 UNTIL_HAD = "until had"
+# So are renewals, which have a page and a place on the dashboard of their own.
+IDENTITY_RENEWAL = "identity renewal"
 
 
 class CommandQuerySet(models.QuerySet):
@@ -49,7 +51,7 @@ class QueuedCommandQuerySet(models.QuerySet):
         The cause is written a moment after the failure.
         """
         failed = self.failed().filter(note__isnull=False, finished_at__gte=moment)
-        return failed.exclude(command__supersedes=UNTIL_HAD)
+        return failed.exclude(command__supersedes__in=(UNTIL_HAD, IDENTITY_RENEWAL))
 
     def for_device(self, device):
         return self.filter(channel__device=device)

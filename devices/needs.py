@@ -7,12 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices.left_out import KIND, recently_left_out
-from devices.models import Channel, Enrollment, Identity, RejectedMessage
+from devices.models import Channel, Enrollment, RejectedMessage
 from devices.same_serial import open_cases
 from mdm_project.attention import ATTENTION, BAD, Need, devices_in_words, needs
 
 RECENT = timedelta(days=7)
-IDENTITY_DAYS = 30
 
 
 @needs("devices.view_device")
@@ -68,19 +67,6 @@ def left_devices(user) -> list[Need]:
     link = reverse("admin:devices_device_changelist") + "?left=week"
     newest = left.order_by("-unenrolled_at").values_list("pk", flat=True).first()
     return [Need(ATTENTION, "link_off", title, detail, link, "Show", f"left:{newest}")]
-
-
-@needs("devices.view_identity")
-def expiring_identities(_user) -> list[Need]:
-    """Return that devices will soon be unable to connect."""
-    soon = timezone.now() + timedelta(days=IDENTITY_DAYS)
-    number = Identity.objects.filter(is_active=True, not_after__lt=soon).exclude(enrollment_key="").count()
-    if not number:
-        return []
-    title = f"{number:,} device certificate{'s expire' if number != 1 else ' expires'} within {IDENTITY_DAYS} days"
-    detail = "Renew them before the devices can no longer connect."
-    link = reverse("admin:devices_identity_changelist") + "?state=expiring"
-    return [Need(ATTENTION, "badge", title, detail, link, "Show", "identities-expiring")]
 
 
 @needs("devices.view_rejectedmessage")

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import Http404
@@ -18,6 +18,8 @@ from devices.console.links import device_link
 from devices.models import CertificateAuthority, Device, Enrollment, Identity
 from devices.services import revoke_identity
 from devices.timeline import Actor
+from enrollment.models import IdentityRenewal
+from enrollment.renewals import BATCH, due, of_devices_seen, renew
 from mdm_project import status
 from mdm_project.console import LongListAdmin, ReadOnlyAdmin, submitted
 from mdm_project.errors import Conflict, EspalierError
@@ -61,12 +63,41 @@ class IdentityStateFilter(admin.SimpleListFilter):
         return queryset.filter(**chosen.get(self.value(), {}))
 
 
+class RenewalFilter(admin.SimpleListFilter):
+    title, parameter_name = "renewal", "renewal"
+
+    def lookups(self, request, model_admin):
+        return [("due", "Due now"), *IdentityRenewal.State.choices]
+
+    def queryset(self, request, queryset):
+        if self.value() == "due":
+            return queryset.filter(pk__in=due().order_by().values("pk"))
+        return queryset.filter(renewal__state=self.value()) if self.value() in IdentityRenewal.State else queryset
+
+
+RENEWAL_TONES = {
+    IdentityRenewal.State.ASKED: ("wait", "hourglass_top"),
+    IdentityRenewal.State.RENEWED: ("ok", "check_circle"),
+    IdentityRenewal.State.FAILED: ("bad", "cancel"),
+}
+
+
+def renewal_status(identity: Identity) -> status.Status | None:
+    """Return how far the renewal of a certificate is, None before it was asked for."""
+    renewal = getattr(identity, "renewal", None)
+    if renewal is None:
+        return None
+    again = f" Asked again on {renewal.next_at:%Y-%m-%d}." if renewal.problem and renewal.next_at else ""
+    return status.Status(renewal.get_state_display(), *RENEWAL_TONES[renewal.state], f"{renewal.problem}{again}")
+
+
 @admin.register(Identity)
 class IdentityAdmin(LongListAdmin):
-    list_display = ("device_column", "serial_column", "state_column", "authority", "issued_column", "expires_column")
+    list_display = ("device_column", "serial_column", "state_column", "renewal_column", "authority", "expires_column")
     list_display_links = None
-    list_select_related = ("authority",)
-    list_filter = (IdentityStateFilter, "origin")
+    list_select_related = ("authority", "renewal")
+    list_filter = (IdentityStateFilter, RenewalFilter, "origin")
+    actions = ("renew_chosen",)
     search_fields = ("subject", "serial_hex", "enrollment_key")
     search_help_text = "Subject, certificate serial number, UDID"
     ordering = ("-id",)
@@ -101,9 +132,21 @@ class IdentityAdmin(LongListAdmin):
     def state_column(self, identity):
         return show_status(identity_status(identity))
 
-    @display(description="Issued", ordering="issued_at")
-    def issued_column(self, identity):
-        return age(identity.issued_at)
+    @display(description="Renewal")
+    def renewal_column(self, identity):
+        said = renewal_status(identity)
+        return show_status(said) if said else "–"
+
+    @admin.action(description="Renew")
+    def renew_chosen(self, request, queryset):
+        """Offer new certificates to the devices that use the chosen ones, as far as they may be seen."""
+        if not request.user.has_perm(sending.MAY_SEND):
+            raise PermissionDenied
+        asked = renew(list(of_devices_seen(queryset, request.user)[:BATCH]), actor=Actor.staff(request.user))
+        number = asked.command.target_count if asked.command else 0
+        words = f"New certificates were offered to {number} device{'' if number == 1 else 's'}."
+        reasons = "; ".join(dict.fromkeys(asked.refused.values()))
+        messages.info(request, words + (f" {len(asked.refused)} cannot: {reasons}." if reasons else ""))
 
     @display(description="Expires", ordering="not_after")
     def expires_column(self, identity):
@@ -114,13 +157,14 @@ class IdentityAdmin(LongListAdmin):
             raise PermissionDenied
         if not is_row_id(object_id):
             raise Http404("there is no such certificate")
-        identity = get_object_or_404(Identity.objects.select_related("authority"), pk=object_id)
+        identity = get_object_or_404(Identity.objects.select_related("authority", "renewal"), pk=object_id)
         devices = Device.objects.visible_to(request.user)
         device = devices.filter(enrollments__key=identity.enrollment_key, enrollments__is_current=True).first()
         context = {
             "title": str(identity),
             "identity": identity,
             "state": identity_status(identity),
+            "renewal": renewal_status(identity),
             "device": device if identity.enrollment_key else None,
             "fingerprint": bytes(identity.fingerprint).hex(),
             "may_revoke": self.may_revoke(request),

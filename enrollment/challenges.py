@@ -35,25 +35,31 @@ def one_time_challenge(profile: EnrollmentProfile) -> str:
     return _create(profile=profile, expires_at=timezone.now() + ONE_TIME_LIFETIME)
 
 
-@transaction.atomic
 def renewal_challenge(profile: EnrollmentProfile, enrollment_key: str) -> str:
     """Return a new secret with which one enrollment gets its next identity; earlier unused ones end."""
-    now = timezone.now()
-    earlier = ScepChallenge.objects.filter(purpose=ScepChallenge.Purpose.RENEW, bound_key=enrollment_key, uses=0)
-    earlier.filter(revoked_at=None).update(revoked_at=now)
-    return _create(
-        profile=profile,
-        purpose=ScepChallenge.Purpose.RENEW,
-        bound_key=enrollment_key,
-        expires_at=now + RENEWAL_LIFETIME,
-    )
+    return renewal_challenges([(profile, enrollment_key)])[0]
+
+
+@transaction.atomic
+def renewal_challenges(wanted: Iterable[tuple[EnrollmentProfile, str]]) -> list[str]:
+    """Return new secrets with which enrollments get their next identities; earlier unused ones end. Two statements."""
+    wanted, now = list(wanted), timezone.now()
+    purpose = ScepChallenge.Purpose.RENEW
+    keys = [key for _profile, key in wanted]
+    earlier = ScepChallenge.objects.filter(purpose=purpose, bound_key__in=keys, uses=0, revoked_at=None)
+    earlier.update(revoked_at=now)
+    return _create_bound(wanted, purpose, now + RENEWAL_LIFETIME)
 
 
 def return_challenges(wanted: Iterable[tuple[EnrollmentProfile, str]], expires_at: datetime) -> list[str]:
     """Return new secrets, each for one enrollment of the device that its key names; one statement."""
+    return _create_bound(wanted, ScepChallenge.Purpose.ENROLL, expires_at)
+
+
+def _create_bound(wanted: Iterable[tuple[EnrollmentProfile, str]], purpose: str, expires_at: datetime) -> list[str]:
     made = [(secrets.token_urlsafe(SECRET_BYTES), profile, key) for profile, key in wanted]
     ScepChallenge.objects.bulk_create(
-        ScepChallenge(secret_hash=_hash(secret), profile=profile, bound_key=key, expires_at=expires_at)
+        ScepChallenge(secret_hash=_hash(secret), profile=profile, purpose=purpose, bound_key=key, expires_at=expires_at)
         for secret, profile, key in made
     )
     return [secret for secret, _profile, _key in made]

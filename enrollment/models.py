@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from devices.models import Enrollment, Identity
+
 ALL_ACCESS_RIGHTS = 8191
 # (right, the right it needs, what is said without it): devices refuse the whole enrollment otherwise.
 _NEEDED_RIGHTS = (
@@ -72,6 +74,37 @@ class EnrollmentProfile(models.Model):
             "com.apple.mdm.token": self.allows_get_token,
         }
         return [name for name, is_on in switches.items() if is_on]
+
+
+class IdentityRenewal(models.Model):
+    """That a device was asked to renew its client certificate: how often, when again, and what came of it.
+
+    ``next_at`` is empty when it is not asked again by itself: renewed, or tried often enough.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Asked"
+        RENEWED = "renewed", "Renewed"
+        FAILED = "failed", "Failed"
+
+    identity = models.OneToOneField(
+        Identity, primary_key=True, on_delete=models.CASCADE, related_name="renewal", help_text="the one that goes"
+    )
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="renewals")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    tries = models.PositiveSmallIntegerField(default=0)
+    command_uuid = models.TextField(blank=True)
+    asked_at = models.DateTimeField(default=timezone.now)
+    next_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()  # those of identities
+        indexes = [models.Index(fields=["asked_at"], condition=models.Q(state="asked"), name="renewal_asked")]
+
+    def __str__(self):
+        return f"renewal of {self.identity_id}"
 
 
 class ScepChallenge(models.Model):

@@ -4,12 +4,12 @@ from django.db import transaction
 
 from apns.models import PushCertificate
 from commands.models import Command
-from commands.queue import queue_command
-from devices.models import Channel, Enrollment
-from devices.timeline import Actor, record_event
+from devices.models import Enrollment, Identity
+from devices.timeline import Actor
 from enrollment import challenges
 from enrollment.models import EnrollmentProfile
 from enrollment.profiles import signed_enrollment_profile
+from enrollment.renewals import renew
 from mdm_project.errors import Conflict, NotFound
 
 DEMO_SLUG = "demo"
@@ -54,17 +54,14 @@ def renew_identity(enrollment: Enrollment, *, actor: Actor, reason: str = "") ->
     """
     if enrollment.state != Enrollment.State.ENROLLED or not enrollment.is_current:
         raise Conflict("only an enrolled device can renew its certificate")
-    profile = EnrollmentProfile.objects.filter(slug=enrollment.profile_slug).first()
-    if profile is None:
-        raise Conflict("its certificate comes from outside: it did not enroll with a profile of this server")
-    secret = challenges.renewal_challenge(profile, enrollment.key)
-    payload = signed_enrollment_profile(profile, challenge=secret, topic=enrollment.topic, enrollment=enrollment)
-    channels = Channel.objects.filter(enrollment=enrollment, user_key="")
-    command = queue_command("InstallProfile", {"Payload": payload}, channels, actor=actor, reason=reason)
-    record_event(
-        "identity_renewal_asked", "new client certificate offered", device=enrollment.device_id, actor=actor.name
-    )
-    return command
+    identities = Identity.objects.filter(enrollment_key=enrollment.key, is_active=True)
+    identity = identities.order_by("-not_after", "-id").first()
+    if identity is None:
+        raise Conflict("the device has no certificate that could be renewed")
+    asked = renew([identity], actor=actor, reason=reason)
+    if asked.command is None:
+        raise Conflict(asked.refused.get(identity.pk, "the device cannot be asked"))
+    return asked.command
 
 
 def ensure_demo_profile() -> EnrollmentProfile:

@@ -84,6 +84,11 @@ TRUSTED_PROXIES = [
 ]
 # A pinned identity that has just expired still connects for a while, so that it can be renewed instead of lost.
 IDENTITY_EXPIRY_GRACE_DAYS = env.int("IDENTITY_EXPIRY_GRACE_DAYS", 30)
+# How long before its end a client certificate is renewed, and over how many days of that a fleet is spread.
+IDENTITY_RENEWAL_DAYS = env.int("IDENTITY_RENEWAL_DAYS", 180)
+IDENTITY_RENEWAL_SPREAD_DAYS = env.int("IDENTITY_RENEWAL_SPREAD_DAYS", 60)
+if not 0 <= IDENTITY_RENEWAL_SPREAD_DAYS < IDENTITY_RENEWAL_DAYS:
+    raise ImproperlyConfigured("IDENTITY_RENEWAL_SPREAD_DAYS must be less than IDENTITY_RENEWAL_DAYS")
 # Largest message taken from a device; the biggest real ones (certificate and app lists) stay below 5 MB.
 DEVICE_MESSAGE_MAX_BYTES = env.int("DEVICE_MESSAGE_MAX_BYTES", 16 * 1024 * 1024)
 
@@ -264,6 +269,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-commands": {"task": "commands.expire_commands", "schedule": 60, "options": {"expires": 60}},
     "schedule-inventory": {"task": "commands.schedule_inventory", "schedule": 300, "options": {"expires": 300}},
     "bypass-codes": {"task": "commands.ask_for_bypass_codes", "schedule": 300, "options": {"expires": 300}},
+    "renew-identities": {"task": "enrollment.renew_identities", "schedule": 600, "options": {"expires": 600}},
     "regroup": {"task": "devices.regroup", "schedule": 900, "options": {"expires": 900}},
     "forget-old-beats": {"task": "mdm_project.forget_old_beats", "schedule": 3600, "options": {"expires": 3600}},
     "forget-old-keys": {"task": "mdm_project.forget_old_keys", "schedule": 3600, "options": {"expires": 3600}},

@@ -48,6 +48,7 @@ INTERFACES = frozenset(
         "group_admin",
         "trust_admin",
         "group_api",
+        "identity_api",
         "group_serializers",
         "console",
         "views",

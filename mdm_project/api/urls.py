@@ -12,6 +12,7 @@ from devices import event_api, note_api, person_api, secret_api
 from devices import group_api as groups
 from devices import saved_search_api as searches
 from enrollment import api as enrollment
+from enrollment import identity_api
 from mdm_project.api.errors import no_such_address
 from mdm_project.api.views import SchemaView
 from profiles import api as profiles
@@ -110,6 +111,8 @@ urlpatterns = [
     path("push-certificates/", apns.PushCertificateList.as_view(), name="api-push-certificates"),
     path("push-certificates/<int:pk>/", apns.PushCertificateDetail.as_view(), name="api-push-certificate"),
     path("push-states/", apns.PushStateList.as_view(), name="api-push-states"),
+    path("identities/", identity_api.IdentityList.as_view(), name="api-identities"),
+    path("identities/renew/", identity_api.RenewIdentities.as_view(), name="api-renew-identities"),
     path("enrollment-profiles/", enrollment.EnrollmentProfileList.as_view(), name="api-enrollment-profiles"),
     path("enrollment-profiles/<int:pk>/", enrollment.EnrollmentProfileDetail.as_view(), name="api-enrollment-profile"),
     path("profiles/", profile_api.ProfileList.as_view(), name="api-profiles"),
