@@ -9,7 +9,7 @@ Apple: developer.apple.com/documentation/devicemanagement/toplevel
 
 from devices.timeline import Actor
 from mdm_project import plist
-from profiles import variables
+from profiles import catalogue, variables
 from profiles.composing import store_new
 from profiles.content import CONFIGURATION, dotted, new_identifier, payloads_of
 from profiles.errors import NotAProfile, ProfileEncrypted
@@ -106,11 +106,18 @@ def _complete_payload(payload: dict, path: str, identifier: str) -> list[str]:
     warnings = []
     if not payload.get("PayloadUUID"):
         payload["PayloadUUID"] = new_uuid()
-        warnings.append(f"{path}.PayloadUUID was missing; the payload has a new one.")
+        warnings.append(f"{path}.PayloadUUID was missing in {_label(payload)}; the payload has a new one.")
     if not payload.get("PayloadIdentifier"):
         payload["PayloadIdentifier"] = f"{identifier}.{payload['PayloadUUID']}"
-        warnings.append(f"{path}.PayloadIdentifier was missing; the payload has a new one.")
+        warnings.append(f"{path}.PayloadIdentifier was missing in {_label(payload)}; the payload has a new one.")
     return warnings + _version(payload, f"{path}.PayloadVersion")
+
+
+def _label(payload: dict) -> str:
+    """Return what people call a payload: its kind, and its own name where it has one that says more."""
+    entry = catalogue.payload_for(payload["PayloadType"], payload)
+    kind, name = entry.label if entry else payload["PayloadType"], payload.get("PayloadDisplayName")
+    return f"{kind} “{name}”" if isinstance(name, str) and name and name != kind else kind
 
 
 def _version(values: dict, path: str) -> list[str]:
@@ -127,8 +134,10 @@ def _equal_uuids(values: dict) -> list[str]:
     for index, payload in enumerate(payloads_of(values)):
         earlier = first.setdefault(payload["PayloadUUID"].upper(), index)
         if earlier != index:
-            same = f"PayloadContent.{index}.PayloadUUID is that of PayloadContent.{earlier} too"
-            warnings.append(f"{same}; devices may take the two payloads for one.")
+            first_of_two = payloads_of(values)[earlier]
+            same = f"PayloadContent.{index}.PayloadUUID ({_label(payload)}) is that of PayloadContent.{earlier}"
+            said = f"{same} ({_label(first_of_two)}) too; devices may take the two payloads for one."
+            warnings.append(said)
     return warnings
 
 

@@ -38,6 +38,9 @@ _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*\bencoding\s*=\s*["']([A-Za-z0-9._-]+
 # Python's own escapes, and encodings of names that take forever on a document.
 _NO_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape"})
 _BARE_AMPERSAND = re.compile(r"&(?!(?:#[0-9]+|#x[0-9a-fA-F]+|amp|lt|gt|quot|apos);)")
+# Without anything that opens another element, so that each is looked at once.
+_DATA_ELEMENT = re.compile(rb"<data>([^<]*+)</data>")
+_STRING_ELEMENT = re.compile(rb"<string>([^<]*+)</string>")
 
 
 def unwrap(data: bytes) -> tuple[object, list[str]]:
@@ -116,6 +119,39 @@ def _about_signer(der: bytes, content: bytes) -> list[str]:
 
 
 def _read_plist(data: bytes) -> tuple[object, list[str]]:
+    if len(data) <= MAX_FILE_BYTES:
+        data, told = _keep_as_text(data)
+        value, warnings = _read_property_list(data)
+        return value, warnings + told
+    return _read_property_list(data)
+
+
+def _keep_as_text(data: bytes) -> tuple[bytes, list[str]]:
+    """Make text of <data> that holds a variable, which would be read as other bytes; tell of line ends that change.
+
+    Elements in an encoding that is not ASCII's are left alone.
+    """
+    if data.startswith(b"bplist"):
+        return data, []
+    kept = [found[1] for found in _DATA_ELEMENT.finditer(data) if b"$" in found[1]]
+    told = [
+        f"<data> holds {_shown(text)}, which is no base64: it is kept as text, and is no data yet." for text in kept
+    ]
+    data = _DATA_ELEMENT.sub(lambda found: _as_string(found) if b"$" in found[1] else found[0], data)
+    if any(b"\r" in found[1] for found in _STRING_ELEMENT.finditer(data)):
+        told.append("Carriage returns in texts of the file are read as line ends, as XML asks for.")
+    return data, told
+
+
+def _as_string(found: re.Match) -> bytes:
+    return b"<string>" + found[1].strip() + b"</string>"
+
+
+def _shown(text: bytes) -> str:
+    return text.strip()[:60].decode("ascii", "replace")
+
+
+def _read_property_list(data: bytes) -> tuple[object, list[str]]:
     try:
         return plist.loads(data, limit_bytes=MAX_FILE_BYTES), []
     except TooLarge:

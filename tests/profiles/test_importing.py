@@ -328,3 +328,21 @@ def test_variables_and_what_looks_like_one_are_told():
         "PayloadDescription: $EMAIL is no variable and is sent as it is.",
         "PayloadDescription: two dollars are sent as one.",
     ]
+
+
+def test_data_with_a_variable_and_carriage_returns_are_not_changed_in_silence(db):
+    """B23: base64 skips what it does not know, so that $CERTIFICATE in <data> became other bytes."""
+    data = factories.mobileconfig(PayloadDescription="HERE", Blob=b"AB")
+    data = data.replace(b"HERE", b"one\r\ntwo").replace(b"QUI=", b"$CERTIFICATE")
+    profile, warnings = imported(data)
+    assert profile.draft["Blob"] == "$CERTIFICATE"
+    assert any("<data> holds $CERTIFICATE" in each for each in warnings)
+    assert any("Carriage returns" in each for each in warnings)
+    assert profile.draft["PayloadDescription"] == "one\ntwo"
+
+
+def test_warnings_name_the_payload_and_not_its_number_alone(db):
+    """A3: PayloadContent.3 says little to who looks at a form."""
+    wifi = {"PayloadType": "com.apple.wifi.managed", "PayloadDisplayName": "Office", "SSID_STR": "one"}
+    _profile, warnings = imported(factories.mobileconfig(PayloadContent=[wifi]))
+    assert "PayloadContent.0.PayloadUUID was missing in Wi-Fi “Office”; the payload has a new one." in warnings
