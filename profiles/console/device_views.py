@@ -15,6 +15,7 @@ from django.http import Http404
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from commands.drift import drift_of
 from commands.standing import STATUS_OF, ItemStanding, Word
 from commands.standing_rows import MOVING, Row, causes_of, page_of, retry, rows_of, shares_of, with_cause
 from devices.models import Device
@@ -123,6 +124,9 @@ def _csv_row(row: Row) -> tuple:
     )  # fmt: skip
 
 
+DRIFT_SHOWN = 10
+
+
 class DevicePages:
     """Mixin of the profile admin: the devices of a profile."""
 
@@ -151,6 +155,7 @@ class DevicePages:
             "page": page,
             "is_moving": any(counts.get(word) for word in MOVING),
             "may_retry": request.user.has_perm(RETRY),
+            "drift": drift_of(tab.profile, request.user)[:DRIFT_SHOWN],
         }
         return self.page(request, "console/profile/devices.html", context)
 

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from commands.drift import Proven, tell_drift
 from commands.reconcile import reconcile
 from profiles.desired import recompute_desired
 from profiles.models import DesiredItem, ItemStatus, Profile
@@ -155,3 +156,13 @@ def test_limited_people_see_their_devices_only(client, profile, spread):
     assert "Sales" in text_of(client.get(address(profile)))
     listed = text_of(client.get(reverse("admin:profiles_profile_changelist")))
     assert "1 of 1 verified" in listed
+
+
+def test_drift_on_devices_is_told_on_the_profile(console, profile, spread):
+    """B17: what vanished, is another one now, came back or removed itself."""
+    channel = spread[2][0]
+    assert "Changed on devices" not in text_of(console.get(address(profile)))
+    proven = Proven("vanished", channel.pk, profile.identifier, profile.pk, profile.versions.get().pk)
+    tell_drift([proven], {channel.pk: channel.device_id})
+    page = text_of(console.get(address(profile)))
+    assert "profile Corp Wi-Fi, version 1, vanished from the device; it is sent again" in page
