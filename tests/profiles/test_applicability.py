@@ -10,6 +10,7 @@ from devices import outbox
 from devices.inventory.device_columns import lock_devices, write_columns
 from devices.models import Answer
 from devices.timeline import SYSTEM
+from mdm_project.models import User
 from profiles import assigning
 from profiles.applicability import Facts, judge, shape_of
 from profiles.composing import create_profile
@@ -19,6 +20,7 @@ from profiles.left_out import left_out_by
 from profiles.models import DesiredItem
 from profiles.plan import plan
 from profiles.versions import publish
+from tests.api.client import Caller
 from tests.factories import make_channel, make_device, make_enrollment
 from tests.profiles.assigned import assign, make_group
 
@@ -190,3 +192,18 @@ def test_a_user_enrolled_phone_does_not_wait_for_what_it_never_tells():
     assign(publish_payloads(PASSCODE), make_group(channel))
     recompute_desired()
     assert not refusals()[channel.pk].startswith("waits")
+
+
+def test_the_page_of_a_plan_and_the_answer_to_an_assignment_name_who_is_left_out(client):
+    plain = make_channel(make_device(name="Lobby", is_supervised=False))
+    profile, group = publish_payloads(LOCK), make_group(plain)
+    client.force_login(User.objects.create_superuser("ada"))
+    change = {"kind": "create_assignment", "profile": profile.pk, "include": [group.pk]}
+    row = plan(change, actor=SYSTEM)
+    page = client.get(f"/console/profiles/profile/plans/{row.token}/").content.decode()
+    assert "Left out" in page and NEEDS in page and "Lobby" in page
+    wish = {"profile": profile.pk, "include": [group.pk], "sends_anyway": True}
+    answer = Caller().post("assignments/", wish)
+    assert answer.status_code == 201 and answer.json()["sends_anyway"] is True
+    (left,) = answer.json()["left_out"]
+    assert (left["reason"], left["count"], left["devices"][0]["device_name"]) == (NEEDS, 1, "Lobby")

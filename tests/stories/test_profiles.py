@@ -219,7 +219,7 @@ def test_a_refusal_is_shown_in_the_devices_words(scene):
     scene.settle()
     (item,) = items_of(row_of(device))
     assert item.words.word == "failed"
-    assert item.words.reason.startswith("The profile must be a system profile. User profiles are not supported")
+    assert "The profile must be a system profile. User profiles are not supported" in item.words.reason
     assert "waiting for another try at" in item.words.reason
 
 
