@@ -30,11 +30,16 @@ MAX_RETRIED = 2000
 
 @dataclass(frozen=True)
 class Failure:
-    """A kind of command that failed for one cause; ``key`` names it."""
+    """A kind of command that failed for one cause, in part everywhere or wholly somewhere; ``key`` names it."""
 
     request_type: str
     cause: str
     devices: int
+    is_partly: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"{self.request_type} {'was done in part' if self.is_partly else 'failed'}"
 
     @property
     def key(self) -> str:
@@ -63,11 +68,14 @@ def recent_failures(user):
 def by_cause(failed) -> list[Failure]:
     """Group failures by what was asked and the cause, without what differs from device to device; one statement."""
     devices: dict[tuple[str, str], set[int]] = defaultdict(set)
-    columns = ("command__request_type", "note")
+    wholly = set()
+    columns = ("command__request_type", "note", "state")
     rows = failed.order_by().values_list(*columns).annotate(devices=ArrayAgg("channel__device", distinct=True))
-    for request_type, note, ids in rows:
+    for request_type, note, state, ids in rows:
         devices[request_type, cause_of(note)].update(ids)
-    found = [Failure(request_type, cause, len(ids)) for (request_type, cause), ids in devices.items()]
+        if state != QueuedCommand.State.PARTLY:
+            wholly.add((request_type, cause_of(note)))
+    found = [Failure(*which, len(ids), which not in wholly) for which, ids in devices.items()]
     return sorted(found, key=lambda failure: (-failure.devices, failure.request_type, failure.cause))
 
 

@@ -67,10 +67,11 @@ def failed_commands(user) -> list[Need]:
 
 
 def _failure(failure: Failure) -> Need:
-    title = f"{failure.request_type} failed on {devices_in_words(failure.devices)}"
+    title = f"{failure.title} on {devices_in_words(failure.devices)}"
     link = reverse("admin:commands_command_failures") + f"?cause={failure.key}"
     detail = failure.cause[:1].upper() + failure.cause[1:]
-    return Need(BAD, "cancel", title, detail, link, "Show", f"command-failed:{failure.key}")
+    tone, icon = (ATTENTION, "rule") if failure.is_partly else (BAD, "cancel")
+    return Need(tone, icon, title, detail, link, "Show", f"command-failed:{failure.key}")
 
 
 def _digest(words: str | None) -> str:

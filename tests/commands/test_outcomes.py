@@ -193,6 +193,8 @@ def test_from_the_list_of_failures_only_what_failed_is_asked_again_too():
     channel = factories.make_channel(factories.make_device("macos", os_version="15.0"))
     queued = answered("Settings", TWO, {"Settings": [WRONG, OTHER]}, channel)
     results.drain_reports()
+    (failure,) = failures.by_cause(QueuedCommand.objects.failed())
+    assert (failure.title, failure.devices) == ("Settings was done in part", 1)
     assert failures.retry(QueuedCommand.objects.filter(pk=queued.pk), actor=Actor("lee", origin="staff")).devices == 1
     again = QueuedCommand.objects.exclude(pk=queued.pk).filter(command__request_type="Settings").get()
     body = plist.loads(unseal(bytes(again.body_encrypted), again.command.body_context))
