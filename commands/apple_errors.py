@@ -123,6 +123,8 @@ _INSTALLATION = {
              "Leave the device out, or take the payload out of the profile."),
     "4024": ("The profile is not on the device.", "Refresh the inventory."),
     "4025": ("The profile does not fit the device's supervision.", _SUPERVISE),
+    "4030": ("The device does not take a payload of this profile as it was enrolled.",
+             "Leave the device out, or take the payload out of the profile."),
 }  # fmt: skip
 
 _PASSCODES = {
