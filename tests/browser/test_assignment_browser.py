@@ -33,7 +33,7 @@ def test_a_published_profile_is_assigned_through_its_plan_and_watched_until_it_i
     sign_in(stage.server_url)
 
     page.goto(f"{stage.server_url}/console/profiles/profile/{profile.pk}/change/")
-    page.click(".e-bar-actions a:has-text('Assignments')")
+    page.click(".e-tabs a:has-text('Assignments')")
     expect(page.locator(".e-empty")).to_contain_text("Nobody gets this profile yet")
     page.click("a:has-text('Assign to groups')")
     page.check("[aria-label='Sales gets it']")
