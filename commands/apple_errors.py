@@ -123,7 +123,7 @@ _INSTALLATION = {
              "Leave the device out, or take the payload out of the profile."),
     "4024": ("The profile is not on the device.", "Refresh the inventory."),
     "4025": ("The profile does not fit the device's supervision.", _SUPERVISE),
-    "4030": ("The device does not take a payload of this profile as it was enrolled.",
+    "4030": ("A payload of this profile cannot be used on a Shared iPad.",
              "Leave the device out, or take the payload out of the profile."),
 }  # fmt: skip
 
