@@ -4,7 +4,7 @@ Facts come from Apple's schema (profiles.catalogue) and from what a command mean
 loaded in sets: the statements do not grow with their number. What is not known of a device refuses nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -142,7 +142,14 @@ def _refusals_in_sets(meaning: Meaning, candidates: list[Candidate], payload: di
     if type(meaning).refusals is Meaning.refusals:
         return {}, {}
     found: dict[int, str] = {}
-    failed = work_isolated(candidates, lambda some: found.update(meaning.refusals(list(some), payload)))
+
+    def judge(some: Sequence[Candidate]) -> None:
+        found.update(meaning.refusals(list(some), payload))
+
+    if len(candidates) == 1:  # a page of one device: no savepoint for each of its buttons
+        failed = [(candidates[0], error) for _one, error in judge_isolated([candidates], judge)[1]]
+    else:
+        failed = work_isolated(candidates, judge)
     return found, {candidate.channel_id: (candidate, error) for candidate, error in failed}
 
 
