@@ -108,6 +108,8 @@ def plant_profile(device: Device) -> list[str]:
     wifi["Password"] = WIFI_PASSWORD
     profile = create_profile("Planted", actor=SYSTEM, payloads=[wifi], removal_policy=policy)
     publish(profile, actor=SYSTEM)
+    # Until a device has told its version, it is not known what it can use.
+    Device.objects.filter(pk=device.pk, os_version="").update(os_version="18.5", os_version_parts=[18, 5])
     assign(profile, make_group(device))
     send(profile)
     return [WIFI_PASSWORD, removal_password(Profile.objects.get(pk=profile.pk))]
