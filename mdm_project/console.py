@@ -213,9 +213,9 @@ class Echo:
 
 def stream_csv(name: str, queryset, columns: Iterable[tuple[str, str]]) -> StreamingHttpResponse:
     """Return a CSV download of (heading, attribute path) columns, read in batches."""
-    headings, attributes = zip(*columns, strict=True)
-    rows = ([_lookup(row, attribute) for attribute in attributes] for row in queryset.iterator(chunk_size=2000))
-    return stream_rows(name, headings, rows)
+    columns = tuple(columns)
+    rows = ([_lookup(row, attribute) for _, attribute in columns] for row in queryset.iterator(chunk_size=2000))
+    return stream_rows(name, [heading for heading, _ in columns], rows)
 
 
 def stream_rows(name: str, headings: Iterable[str], rows: Iterable[Iterable]) -> StreamingHttpResponse:
