@@ -185,6 +185,7 @@ def answer_everything(device: Wire, row: Device) -> None:
             "SecurityInfo": {"FDE_PersonalRecoveryKeyCMS": plant_recovery_key(row, RECOVERY_KEY), "FDE_Enabled": True}
         },
         "RequestUnlockToken": {"UnlockToken": ANSWERED_TOKEN},
+        "SetFirmwarePassword": {"SetFirmwarePassword": {"PasswordChanged": True}},
         "ActivationLockBypassCode": {"ActivationLockBypassCode": BYPASS_CODE},
         "RotateFileVaultKey": {"RotateResult": {"EncryptedNewRecoveryKey": plant_recovery_key(row, NEW_RECOVERY_KEY)}},
         "DeviceInformation": {"QueryResponses": {"DeviceName": "Mac", "PushToken": ANSWERED_TOKEN}},
