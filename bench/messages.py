@@ -48,7 +48,7 @@ _DEVICE_INFORMATION = {
         "IsMultiUser": False,
         "IsNetworkTethered": False,
         "IsRoaming": False,
-        "IsSupervised": True,
+        "IsSupervised": False,  # a supervised one is asked for its bypass code besides
         "LastCloudBackupDate": datetime(2026, 5, 14, 3, 11, 40),
         "Model": "MTQR3LL",
         "ModelName": "iPhone",
