@@ -115,7 +115,8 @@ def test_an_unknown_payload_is_imported_edited_as_xml_and_keeps_the_rest(stage, 
         "PayloadType": "Configuration", "PayloadVersion": 1, "PayloadIdentifier": "com.example.odd",
         "PayloadUUID": "0DD00000-0000-4000-8000-000000000001", "PayloadDisplayName": "Odd one",
         "PayloadContent": [{
-            "PayloadType": "com.example.app", "PayloadUUID": "0DD00000-0000-4000-8000-000000000002", "PayloadIdentifier": "a", "PayloadVersion": 1,
+            "PayloadType": "com.example.app", "PayloadUUID": "0DD00000-0000-4000-8000-000000000002",
+            "PayloadIdentifier": "a", "PayloadVersion": 1,
             "Server": "old", "ApiToken": "kept-secret",
         }],
     }  # fmt: skip
