@@ -5,6 +5,8 @@ life. The columns of a profile repeat what its content says, for lists and for f
 devices get, and keys that nobody set are not in it. Publishing is in versions, reading files in importing.
 """
 
+from copy import deepcopy
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -52,7 +54,7 @@ def create_profile(
         "PayloadUUID": new_uuid(),
         "PayloadType": content.CONFIGURATION,
         "PayloadVersion": 1,
-        "PayloadContent": payloads or [],
+        "PayloadContent": deepcopy(payloads or []),  # it is completed in place; what was given stays as it was
     }
     facts = {"name": name, "scope": scope, "organization": organization, "description": description}
     _write_facts(draft, facts | {"consent_text": consent_text})
