@@ -5,6 +5,7 @@ Apps register their pages on it in their admin modules. It decides nothing about
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -204,6 +205,10 @@ def submitted(request: HttpRequest) -> tuple:
     return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 
+# Where a cell begins, for us or for a spreadsheet with another separator (quotes do not hold it there), behind blanks.
+_FORMULA = re.compile(r"((?:^|[,;|\t\r\n])\s*[\"']?\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
+
+
 class Echo:
     """A file that hands back what is written to it."""
 
@@ -241,11 +246,11 @@ def _lookup(row, attribute: str):
 
 
 def _cell(value) -> str:
-    """Return a value as text that no spreadsheet takes for a formula."""
+    """Return a value as text that no spreadsheet takes for a formula, whatever it takes for the end of a cell."""
     if value is None:
         return ""
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return _FORMULA.sub(r"\1'\2", text)
 
 
 class ChoiceFilter(admin.SimpleListFilter):
