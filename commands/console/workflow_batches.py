@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from commands.console.governor import may_decide, name_devices
 from commands.console.workflows import MAY_START, StartForm
+from commands.governor.foreseeing import foresee_each
 from commands.overview import Share
 from commands.workflows.batches import cancel_batch, plan_batch, plans_of, start_batch
 from commands.workflows.definition import InvalidParameters
@@ -64,6 +65,7 @@ class BulkWorkflows:
                 messages.success(request, f"{definition.title} started on {_devices(batch.device_count)}.")
                 return HttpResponseRedirect(reverse("admin:commands_workflowbatch_change", args=[batch.pk]))
         context |= {"title": definition.title, "definition": definition, "form": form, "plan": plan}
+        context["foreseen"] = foresee_each(definition.dangers, number, Actor.staff(request.user))
         return self.page(request, "console/workflow/bulk_form.html", context | {"fit": number})
 
     def _choose_workflow(self, request, devices, context: dict):

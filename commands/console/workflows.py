@@ -14,6 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from commands.governor.foreseeing import foresee_each
 from commands.models import Command
 from commands.workflows.definition import Definition, InvalidParameters, Parameter
 from commands.workflows.definitions import definition_of, definitions
@@ -216,6 +217,8 @@ class WorkflowAdmin(ReadOnlyAdmin):
         context = {"title": f"{definition.title}: {device}", "form": form, "button": "Start"}
         context |= {"back": f"/console/devices/device/{device.pk}/change/", "is_danger": definition.is_dangerous}
         context["warning"] = refusal_for(definition, device)
+        if not context["warning"]:
+            context["foreseen"] = foresee_each(definition.dangers, 1, Actor.staff(request.user))
         if request.method == "POST" and form.is_valid():
             try:
                 workflow = start_workflow(

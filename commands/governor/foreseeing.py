@@ -6,7 +6,7 @@ person a moment later.
 
 from dataclasses import dataclass
 
-from commands.governor.admission import Stopped, budget_of, check_stopped, why_refused, worst_wait
+from commands.governor.admission import Budget, Stopped, budget_of, check_stopped, why_refused, worst_wait
 from commands.governor.models import GovernorLimit
 from commands.meanings import Danger
 from devices.timeline import Actor
@@ -33,6 +33,28 @@ def foresee(danger: Danger, devices: int, actor: Actor) -> Foreseen:
     left = f"After it {budget.left - devices} are left for this hour."
     limit = worst_wait([budget.limit], devices)
     return Foreseen(f"{_wait_words(limit, devices)} {left}")
+
+
+def foresee_each(dangers: tuple[Danger, ...], devices: int, actor: Actor) -> Foreseen | None:
+    """Say what becomes of a workflow on a number of devices, whose commands are asked for one by one and wait as
+    those of all of them would; None where nothing of it is destructive. What the limit refuses is asked for again.
+    """
+    if not dangers or not devices:
+        return None
+    try:
+        check_stopped()
+    except Stopped as error:
+        return Foreseen(f"It starts, but what is destructive waits: {error.detail}.")
+    told = [(danger, _each_words(budget_of(danger, actor), devices)) for danger in dangers]
+    return Foreseen(" ".join(f"{danger.label}: {words}" for danger, words in told))
+
+
+def _each_words(budget: Budget, devices: int) -> str:
+    words = _wait_words(worst_wait([budget.limit], devices), devices)
+    words = f"{words[:1].lower()}{words[1:]}"
+    if devices <= budget.left:
+        return f"{words} After it {budget.left - devices} are left for this hour."
+    return f"{words} {budget.left} of {_counted(devices)} are within the limit of this hour; the others wait for it."
 
 
 def rules(danger: Danger, actor: Actor) -> str:

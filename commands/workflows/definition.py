@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from commands.meanings import Danger
 from mdm_project.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -148,9 +149,9 @@ REPEAT_STEP, START_ANEW, STOP = "repeat step", "start anew", "stop"
 class Definition:
     """A kind of workflow. ``refusal`` says why it is of no use for a device, or nothing (``refusals`` for many devices,
     by id, where that takes a statement); ``end_title`` names the button that ends what would go on for ever; before one
-    that ``loses_data`` the serial number is typed. ``needs`` names the commands without which it cannot end, by the
-    parameters that were entered ({} while they are not known); ``watches`` the answers that it is looked at after,
-    whoever asked.
+    that ``loses_data`` the serial number is typed. ``dangers`` is what the governor counts of it. ``needs`` names the
+    commands without which it cannot end, by the parameters that were entered ({} while they are not known);
+    ``watches`` the answers that it is looked at after, whoever asked.
     """
 
     kind: str
@@ -162,6 +163,7 @@ class Definition:
     parameters: tuple[Parameter, ...] = ()
     is_dangerous: bool = False
     loses_data: bool = False
+    dangers: tuple[Danger, ...] = ()
     end_title: str = ""
     on_reenrollment: str = REPEAT_STEP
     check: Callable[[dict], dict[str, str]] = field(default=lambda values: {})

@@ -158,5 +158,7 @@ class MessagePages:
         choices = message_choices(device, sending.candidate_of(device), request.user)
         context = {"title": "Send a message", "device": device}
         context |= _written_here(choices, device)
+        if "lock" in context:
+            context["foreseen"] = sending.foreseen(DeviceLock, sending.channels_of_one(device), request.user)
         context["back"] = self.route("change", device.pk)
         return self.dialog(request, "console/device/message.html", context)

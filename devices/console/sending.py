@@ -42,7 +42,7 @@ def reason_not_to(user, health: Health) -> str:
 
 def candidate_of(device: Device) -> Candidate | None:
     """Return what is known of a device's own channel, None when nothing can be asked of it."""
-    found = candidates_of(Channel.objects.device_channels().filter(device=device).reachable())
+    found = candidates_of(channels_of_one(device).reachable())
     return found[0] if found else None
 
 
@@ -141,6 +141,10 @@ def _explain(form: CommandForm, error: EspalierError) -> None:
 def address_of(asked: Asked) -> str:
     """Return the page on which it can be followed, if it was queued."""
     return reverse("admin:commands_command_change", args=[asked.command.pk]) if asked.command else ""
+
+
+def channels_of_one(device: Device) -> "Channel":
+    return Channel.objects.device_channels().filter(device=device)
 
 
 def channels_of(devices) -> "Channel":

@@ -111,6 +111,8 @@ class DevicePages(ConfigurationPages):
                 return self.done(request, sending.words_of(form, asked), self.route("change", device.pk))
         context = {"title": form.title, "form": form, "device": device, "refusal": refusal}
         context |= {"back": self.route("change", device.pk), "has_bypass_code": has_bypass_code(device)}
+        if not refusal:
+            context["foreseen"] = sending.foreseen(form_class, sending.channels_of_one(device), request.user)
         return self.dialog(request, "console/device/command_form.html", context)
 
     def edit_view(self, request, pk):

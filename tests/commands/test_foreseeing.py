@@ -3,7 +3,7 @@
 import pytest
 
 from commands.governor import HeldAction, LimitReached
-from commands.governor.foreseeing import foresee, rules
+from commands.governor.foreseeing import foresee, foresee_each, rules
 from commands.governor.switch import stop
 from commands.meanings import Danger
 from devices.timeline import Actor
@@ -35,3 +35,13 @@ def test_while_all_is_stopped_it_says_so():
     stop(actor=Actor.staff(user), reason="a thief")
     told = foresee(Danger.LOCK, 1, Actor.staff(user))
     assert told.is_refused and "a thief" in told.words
+
+
+def test_a_workflow_on_many_tells_of_the_limit_that_each_of_its_commands_meets():
+    actor = Actor.staff(staff())
+    assert foresee_each((), 5, actor) is None
+    told = foresee_each((Danger.ERASE,), 6, actor)
+    assert told.words.startswith("Erase: it will wait for a second person") and "After it" in told.words
+    assert "10 of 12 devices are within the limit of this hour; the others wait" in (
+        foresee_each((Danger.ERASE,), 12, actor).words
+    )

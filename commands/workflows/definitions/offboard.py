@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from commands.applicability import candidates_of, refusal_of
+from commands.meanings import Danger
 from commands.meanings.remove_profile import MDM
 from commands.workflows.definition import STOP, Definition, Done, Failed, Outcome, Parameter, Step, Wait
 from commands.workflows.run import Run, all_acknowledged
@@ -154,6 +155,7 @@ OFFBOARD = Definition(
     ),
     is_dangerous=True,
     loses_data=True,
+    dangers=(Danger.ERASE, Danger.UNENROLL),
     on_reenrollment=STOP,
     needs=lambda values: {ERASE: ("EraseDevice",), UNENROLL: ("RemoveProfile",)}.get(values.get("how"), ()),
 )  # fmt: skip
