@@ -12,6 +12,7 @@ from commands.meanings import Danger, Meaning, meaning
 from commands.models import Command, QueuedCommand
 from commands.outcomes import DONE
 from devices.models import InstalledProfile
+from devices.own_profiles import ENROLLMENT_PREFIX
 from mdm_project import plist
 from mdm_project.crypto import unseal
 from profiles.models import DesiredItem
@@ -123,6 +124,10 @@ def _danger(installed: list[InstalledProfile], identifier: str, gone: set[str], 
     going = [row for row in installed if row.identifier.casefold() == identifier.casefold()]
     enrollments = [row for row in installed if MDM in row.payload_types]
     if any(row in enrollments for row in going) or not (going or enrollments or is_user_channel):
+        return Danger.UNENROLL
+    # One that is listed without its payloads may be it, unless another is; one that goes by our identifier is it.
+    is_untold = any(not row.payload_types for row in going) and not enrollments and not is_user_channel
+    if is_untold or identifier.casefold().startswith(ENROLLMENT_PREFIX):
         return Danger.UNENROLL
     staying = [row for row in installed if row not in going and row.identifier.casefold() not in gone]
     is_last = takes_last_network((row.payload_types for row in going), (row.payload_types for row in staying))
