@@ -81,16 +81,18 @@ class LimitSerializer(serializers.ModelSerializer):
         return PendingSerializer(waiting).data if waiting else None
 
 
-def _number(**options) -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, **options)
+def _number(name: str, **options) -> serializers.IntegerField:
+    bound = limits.BOUNDS[name]
+    options |= {"allow_null": True} if bound.may_be_empty else {}
+    return serializers.IntegerField(required=False, **bound.arguments(), **options)
 
 
 class LimitChangeSerializer(StrictSerializer):
-    per_person = _number(help_text="devices an hour")
-    in_all = _number(help_text="devices an hour, by everybody together")
-    second_person_above = _number(allow_null=True, help_text="devices at once; null: never")
-    delay_above = _number(allow_null=True, help_text="devices at once; null: never")
-    delay_minutes = _number()
+    per_person = _number("per_person", help_text="devices an hour")
+    in_all = _number("in_all", help_text="devices an hour, by everybody together")
+    second_person_above = _number("second_person_above", help_text="devices at once; null: never")
+    delay_above = _number("delay_above", help_text="devices at once; null: never")
+    delay_minutes = _number("delay_minutes")
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
 
 

@@ -11,13 +11,21 @@ from django.utils import timezone
 from devices import outbox
 from devices.models import Group
 from devices.timeline import Actor, record_event
+from mdm_project.bounds import Bound, require_within
 from mdm_project.errors import BadRequest, Conflict
 from profiles.desired import lock_desired, recompute_desired
 from profiles.models import Assignment, Profile, ProfileVersion
 from profiles.reach import require_assignment_within, require_included_within, require_profile_within
 
 State = Assignment.RolloutState
-PLAIN = ("priority", "is_enabled", "stage_hours", "failure_threshold_percent", "sends_anyway")
+STAGE = Bound(1, 100, "a percentage")
+NUMBERS = {
+    "priority": Bound(-(2**31), 2**31 - 1, "a whole number"),
+    "stage_hours": Bound(1, 10_000, "hours", may_be_empty=True),
+    "failure_threshold_percent": Bound(0, 100, "a percentage"),
+}
+SWITCHES = ("is_enabled", "sends_anyway")
+PLAIN = (*NUMBERS, *SWITCHES)
 CHANGEABLE = (*PLAIN, "version", "include", "exclude", "stages")
 
 
@@ -30,6 +38,7 @@ def create_assignment(
     ``assignment_id`` is one that `profiles.plan` reserved, so that the stages hold the devices that were shown.
     """
     _refuse_unknown(fields)
+    _check_plain(fields)
     require_included_within(include, actor)
     assignment = Assignment(
         pk=assignment_id, profile=profile, created_by=actor.name,
@@ -39,7 +48,6 @@ def create_assignment(
     assignment.stages = checked_stages(fields.get("stages") or [])
     if not include:
         raise BadRequest("an assignment needs a group", fields={"include": "name at least one group"})
-    _check_numbers(assignment)
     assignment.save(force_insert=True)
     assignment.include.set(include)
     assignment.exclude.set(fields.get("exclude") or [])
@@ -51,6 +59,7 @@ def create_assignment(
 def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assignment:
     """Change what is given, as in CHANGEABLE; the rest stays."""
     _refuse_unknown(fields)
+    _check_plain(fields)
     if not fields:
         return assignment
     assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
@@ -65,7 +74,6 @@ def change_assignment(assignment: Assignment, *, actor: Actor, **fields) -> Assi
         _change_stages(assignment, checked_stages(fields["stages"] or []))
     if "include" in fields and not fields["include"]:
         raise BadRequest("an assignment needs a group", fields={"include": "name at least one group"})
-    _check_numbers(assignment)
     assignment.save()
     for name in ("include", "exclude"):
         if name in fields:
@@ -110,8 +118,8 @@ def take_back_profile(profile: Profile, *, actor: Actor) -> None:
 
 def checked_stages(stages: Sequence[int]) -> list[int]:
     """Return the stages; raise BadRequest unless they rise from at least 1 to 100 percent."""
-    are_numbers = all(isinstance(stage, int) and not isinstance(stage, bool) for stage in stages)
-    if stages and not (are_numbers and stages[0] >= 1 and stages[-1] == 100 and sorted(set(stages)) == list(stages)):
+    are_percentages = isinstance(stages, list | tuple) and all(map(STAGE.holds, stages))
+    if not are_percentages or (stages and (stages[-1] != STAGE.maximum or sorted(set(stages)) != list(stages))):
         detail = "stages are percentages that rise and end with 100"
         raise BadRequest(detail, fields={"stages": detail})
     return list(stages)
@@ -136,12 +144,11 @@ def _set_version(assignment: Assignment, version: ProfileVersion | None) -> None
     assignment.version = version
 
 
-def _check_numbers(assignment: Assignment) -> None:
-    if not 0 <= assignment.failure_threshold_percent <= 100:
-        detail = "a percentage from 0 to 100"
-        raise BadRequest(detail, fields={"failure_threshold_percent": detail})
-    if assignment.stage_hours is not None and assignment.stage_hours < 1:
-        raise BadRequest("a stage takes an hour at least", fields={"stage_hours": "at least 1, or empty"})
+def _check_plain(fields: dict) -> None:
+    require_within(NUMBERS, {name: fields[name] for name in NUMBERS if name in fields})
+    wrong = [name for name in SWITCHES if not isinstance(fields.get(name, True), bool)]
+    if wrong:
+        raise BadRequest(f"{wrong[0]} is true or false", fields=dict.fromkeys(wrong, "true or false"))
 
 
 def _refuse_unknown(fields: dict) -> None:

@@ -16,6 +16,7 @@ from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
 from profiles import assigning, rollout
+from profiles.assigning import NUMBERS, STAGE
 from profiles.changes import fields_of
 from profiles.left_out import left_out_by
 from profiles.left_out_serializers import ProfileLeftOutSerializer
@@ -62,13 +63,15 @@ class AssignmentFields(StrictSerializer):
     version = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=2**31 - 1, help_text="number; null: always the newest"
     )
-    priority = serializers.IntegerField(required=False, min_value=-(2**31), max_value=2**31 - 1)
+    priority = serializers.IntegerField(required=False, **NUMBERS["priority"].arguments())
     is_enabled = serializers.BooleanField(required=False)
     stages = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=100), required=False, max_length=100
+        child=serializers.IntegerField(**STAGE.arguments()), required=False, max_length=STAGE.maximum
     )
-    stage_hours = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10_000)
-    failure_threshold_percent = serializers.IntegerField(required=False, min_value=0, max_value=100)
+    stage_hours = serializers.IntegerField(required=False, allow_null=True, **NUMBERS["stage_hours"].arguments())
+    failure_threshold_percent = serializers.IntegerField(
+        required=False, **NUMBERS["failure_threshold_percent"].arguments()
+    )
     sends_anyway = serializers.BooleanField(
         required=False, help_text="payload types that Apple's schema does not know go to others than Macs, too"
     )

@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from commands.governor import holding, limits, switch
 from commands.governor.admission import used_in_all
-from commands.governor.comparing import FIELDS, values_of
+from commands.governor.comparing import BOUNDS, FIELDS, values_of
 from commands.governor.models import GovernorLimit, HeldAction, LimitChange, PermitRow
 from commands.meanings import Danger
 from commands.workflows.held import Waiting, waiting_by_batch
@@ -27,19 +27,25 @@ RECENT = 50
 NAMED = 6
 
 
-def _number(label: str, required: bool = True, help_text: str = "") -> forms.IntegerField:
+def _number(name: str, label: str, help_text: str = "") -> forms.IntegerField:
+    bound = BOUNDS[name]
     return forms.IntegerField(
-        label=label, required=required, min_value=0, max_value=1_000_000, help_text=help_text,
+        label=label,
+        required=not bound.may_be_empty,
+        help_text=help_text,
         widget=UnfoldAdminIntegerFieldWidget(),
-    )  # fmt: skip
+        **bound.arguments(),
+    )
 
 
 class LimitForm(forms.Form):
-    per_person = _number("Devices an hour, by one person")
-    in_all = _number("Devices an hour, by everybody together")
-    second_person_above = _number("A second person is needed for more than", False, "Devices at once; empty: never.")
-    delay_above = _number("It waits for more than", False, "Devices at once; empty: it never waits.")
-    delay_minutes = _number("Minutes it waits")
+    per_person = _number("per_person", "Devices an hour, by one person")
+    in_all = _number("in_all", "Devices an hour, by everybody together")
+    second_person_above = _number(
+        "second_person_above", "A second person is needed for more than", "Devices at once; empty: never."
+    )
+    delay_above = _number("delay_above", "It waits for more than", "Devices at once; empty: it never waits.")
+    delay_minutes = _number("delay_minutes", "Minutes it waits")
     reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget())
 
 

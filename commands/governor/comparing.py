@@ -1,10 +1,19 @@
-"""Which of two limits is the looser one, field by field, and the strictest of several."""
+"""The numbers of a limit and their bounds; which of two limits is the looser one, field by field; the strictest."""
 
 from collections.abc import Iterable
 
 from commands.governor.models import GovernorLimit
+from mdm_project.bounds import Bound
 
-FIELDS = ("per_person", "in_all", "second_person_above", "delay_above", "delay_minutes")
+MAX_DEVICES = 1_000_000
+BOUNDS = {
+    "per_person": Bound(0, MAX_DEVICES, "devices"),
+    "in_all": Bound(0, MAX_DEVICES, "devices"),
+    "second_person_above": Bound(0, MAX_DEVICES, "devices", may_be_empty=True),
+    "delay_above": Bound(0, MAX_DEVICES, "devices", may_be_empty=True),
+    "delay_minutes": Bound(0, 1_000_000, "minutes"),
+}
+FIELDS = tuple(BOUNDS)
 FOR_EVER = 2**31 - 1
 
 

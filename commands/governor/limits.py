@@ -12,12 +12,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from commands.governor.admission import ReasonRequired
-from commands.governor.comparing import FIELDS, loosens, strictest, values_of
+from commands.governor.comparing import BOUNDS, FIELDS, loosens, strictest, values_of
 from commands.governor.models import GovernorLimit, LimitChange
 from devices.timeline import Actor, record_event
+from mdm_project.bounds import require_within
 from mdm_project.errors import BadRequest, Conflict, NotFound
 
-__all__ = ["FIELDS", "add_limit", "apply_due_changes", "change_limit", "remove_limit", "withdraw"]
+__all__ = ["BOUNDS", "FIELDS", "add_limit", "apply_due_changes", "change_limit", "remove_limit", "withdraw"]
 
 
 class LimitExists(Conflict):
@@ -39,9 +40,10 @@ class LimitOfEverybody(BadRequest):
 def change_limit(limit: GovernorLimit, values: dict, *, actor: Actor, reason: str) -> LimitChange | None:
     """Change some fields of a limit; return the change that waits, or None when all of it holds at once.
 
-    Waiting changes of the same limit are replaced. Raises ReasonRequired and LimitGone.
+    Waiting changes of the same limit are replaced. Raises ReasonRequired, LimitGone and BadRequest.
     """
     _require_reason(reason)
+    require_within(BOUNDS, values)
     with transaction.atomic():
         row = _locked(limit)
         return _change(row, values, "changed", actor, reason)
@@ -52,9 +54,10 @@ def add_limit(
 ) -> tuple[GovernorLimit, LimitChange | None]:
     """Give a role a limit of its own; what is looser than the limits its people have now holds after a while.
 
-    Returns the limit and the change that waits, or None. Raises ReasonRequired and LimitExists.
+    Returns the limit and the change that waits, or None. Raises ReasonRequired, LimitExists and BadRequest.
     """
     _require_reason(reason)
+    require_within(BOUNDS, values)
     with transaction.atomic():
         everybodys = GovernorLimit.objects.select_for_update().get(danger=danger, role=None)
         if GovernorLimit.objects.filter(danger=danger, role=role).exists():

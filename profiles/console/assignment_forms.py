@@ -7,10 +7,8 @@ from unfold.widgets import UnfoldBooleanWidget as Switch
 
 from devices.models import Group
 from mdm_project.errors import BadRequest
-from profiles.assigning import checked_stages
+from profiles.assigning import NUMBERS, checked_stages
 from profiles.models import Assignment, Profile
-
-MAX_NUMBER = 2**31 - 1
 
 
 class AssignmentForm(forms.Form):
@@ -33,22 +31,19 @@ class AssignmentForm(forms.Form):
     )
     stage_hours = forms.IntegerField(
         required=False,
-        min_value=1,
-        max_value=10_000,
+        **NUMBERS["stage_hours"].arguments(),
         label="Hours in each stage",
         help_text="Then it goes on by itself. Empty: staff go on by hand.",
         widget=UnfoldAdminIntegerFieldWidget(),
     )
     failure_threshold_percent = forms.IntegerField(
-        min_value=0,
-        max_value=100,
+        **NUMBERS["failure_threshold_percent"].arguments(),
         initial=5,
         label="Halts when more than so many percent fail",
         widget=UnfoldAdminIntegerFieldWidget(),
     )
     priority = forms.IntegerField(
-        min_value=-MAX_NUMBER,
-        max_value=MAX_NUMBER,
+        **NUMBERS["priority"].arguments(),
         initial=0,
         help_text="Where two assignments bring the same profile, the higher number decides.",
         widget=UnfoldAdminIntegerFieldWidget(),
