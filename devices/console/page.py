@@ -93,14 +93,15 @@ def health_of(device: Device) -> Health:
     waiting = QueuedCommand.objects.for_device(device).waiting().count()
     has_ended = device.state in (Enrollment.State.UNENROLLED, Enrollment.State.ERASED)
     failures = [] if has_ended else recent_failures(device)
+    waits_for_pin = device.state == Enrollment.State.ENROLLED and is_locked(device)
     return Health(
         enrollment=enrollment_status(device.state, channel.enrollment if channel else None),
-        push=push_status(channel),
+        push=LOCKED if waits_for_pin else push_status(channel),
         last_seen_at=device.last_seen_at,
         pending=waiting,
         failed=sum(failure["number"] for failure in failures),
         is_enrolled=device.state == Enrollment.State.ENROLLED,
-        is_locked=device.state == Enrollment.State.ENROLLED and is_locked(device),
+        is_locked=waits_for_pin,
         compliance=judge([device.pk]).get(device.pk),
         channel=channel,
         failures=failures,
@@ -136,6 +137,8 @@ PUSHES = {
     Way.SILENT: Status("Pushed", "wait", "notifications"),
     Way.HEARD: Status("Can be woken", "ok", "notifications"),
 }
+
+LOCKED = Status("Not woken", "wait", "notifications_off", "No push reaches the Mac before its PIN is entered.")
 
 
 def push_status(channel: Channel | None) -> Status:

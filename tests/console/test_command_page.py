@@ -195,3 +195,10 @@ def test_a_limited_person_sees_counts_retries_and_cancels_only_within_the_limit(
     second.refresh_from_db()
     third.refresh_from_db()
     assert (second.state, third.state) == (State.PENDING, State.CANCELLED)
+
+
+def test_the_list_of_failures_does_not_say_that_nothing_failed_where_a_profile_did(console):
+    factories.make_queued(command="InstallProfile", state=QueuedCommand.State.FAILED)
+    shown = console.get(reverse("admin:commands_command_failures")).content.decode()
+    assert "Apart from profiles, no command failed" in shown
+    assert f"{reverse('admin:devices_device_changelist')}?profile_state=failed" in shown

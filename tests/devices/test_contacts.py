@@ -64,6 +64,7 @@ def test_a_locked_mac_says_so_on_both_pages_and_is_found_until_it_is_heard_of(cl
     pages = [reverse(name, args=[channel.device_id]) for name in ("admin:devices_device_change", "helpdesk_device")]
     for page in pages:
         assert "Locked, PIN here" in client.get(page).content.decode()
+    assert "No push reaches the Mac before its PIN is entered" in client.get(pages[0]).content.decode()
     listed = client.get(reverse("admin:devices_device_changelist"), {"lock": "locked"}).context["cl"].queryset
     assert {device.pk for device in listed} == found(is_locked=True) == {channel.device_id}
     assert phone.device_id in found(is_locked=False)
