@@ -22,7 +22,7 @@ from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict
 
 MAX_TAG = 60
-MAX_NAME = 60
+MAX_ATTRIBUTE = 60
 MAX_LABEL = 100
 Kind = CustomAttribute.Kind
 _ALL_LOCKED = "SELECT * FROM devices_customattribute ORDER BY name FOR KEY SHARE"
@@ -233,8 +233,8 @@ def _problems_of(name: str, label: str, kind: str) -> dict[str, str]:
         validate_slug(name)
     except ValidationError:
         problems["name"] = "may have letters, digits, _ and - only"
-    if len(name) > MAX_NAME:
-        problems["name"] = f"must be 1 to {MAX_NAME} characters"
+    if len(name) > MAX_ATTRIBUTE:
+        problems["name"] = f"must be 1 to {MAX_ATTRIBUTE} characters"
     if len(label) > MAX_LABEL or (label and not label.isprintable()):
         problems["label"] = f"must be up to {MAX_LABEL} printable characters"
     if kind not in Kind.values:

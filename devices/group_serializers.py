@@ -4,6 +4,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from commands.serializers import MAX_ID, MAX_NAMES, StrictSerializer
+from devices.attributes import MAX_ATTRIBUTE, MAX_LABEL, MAX_TAG
+from devices.groups import MAX_DESCRIPTION, MAX_NAME
 from devices.models import CustomAttribute, Group, Tag
 from devices.rules import OPERATORS, BadRule, Explanation, describe
 from devices.rules.operators import KINDS
@@ -54,15 +56,15 @@ class GroupSerializer(serializers.ModelSerializer):
 
 
 class NewGroupSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=200)
+    name = serializers.CharField(max_length=MAX_NAME)
     kind = serializers.ChoiceField(Group.Kind.choices, default=Group.Kind.STATIC)
-    description = serializers.CharField(required=False, allow_blank=True, default="", max_length=5000)
+    description = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_DESCRIPTION)
     rule = RuleField(required=False, allow_null=True, help_text="of smart groups")
 
 
 class GroupChangeSerializer(StrictSerializer):
-    name = serializers.CharField(required=False, max_length=200)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=5000)
+    name = serializers.CharField(required=False, max_length=MAX_NAME)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
     rule = RuleField(required=False, help_text="of smart groups")
 
 
@@ -159,7 +161,7 @@ class AttributeSerializer(serializers.ModelSerializer):
 
     def get_fields(self):
         # Not declared like the others: every field has an attribute of this name.
-        about = {"required": False, "allow_blank": True, "max_length": 100}
+        about = {"required": False, "allow_blank": True, "max_length": MAX_LABEL}
         return super().get_fields() | {"label": serializers.CharField(**about)}
 
 
@@ -167,12 +169,12 @@ _ABOUT_SECRET = "values are encrypted, shown as [redacted], and no rule looks at
 
 
 class NewAttributeSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=60, help_text="letters, digits, _ and -")
+    name = serializers.CharField(max_length=MAX_ATTRIBUTE, help_text="letters, digits, _ and -")
     kind = serializers.ChoiceField(CustomAttribute.Kind.choices, default=CustomAttribute.Kind.TEXT)
     is_secret = serializers.BooleanField(default=False, help_text=_ABOUT_SECRET)
 
     def get_fields(self):
-        about = {"required": False, "allow_blank": True, "max_length": 100}
+        about = {"required": False, "allow_blank": True, "max_length": MAX_LABEL}
         return super().get_fields() | {"label": serializers.CharField(**about)}
 
 
@@ -180,7 +182,7 @@ class AttributeChangeSerializer(StrictSerializer):
     is_secret = serializers.BooleanField(required=False, help_text=_ABOUT_SECRET)
 
     def get_fields(self):
-        about = {"required": False, "allow_blank": True, "max_length": 100}
+        about = {"required": False, "allow_blank": True, "max_length": MAX_LABEL}
         return super().get_fields() | {"label": serializers.CharField(**about)}
 
 
@@ -212,5 +214,5 @@ class DeviceChangeSerializer(StrictSerializer):
 
     asset_tag = serializers.CharField(required=False, allow_blank=True)
     person = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=MAX_ID)
-    tags = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=100)
+    tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False, max_length=100)
     attributes = serializers.DictField(required=False, help_text=_ABOUT_VALUES)

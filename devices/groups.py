@@ -27,6 +27,7 @@ from mdm_project.errors import BadRequest, Conflict
 
 logger = logging.getLogger(__name__)
 MAX_NAME = 200
+MAX_DESCRIPTION = 5000
 
 
 @transaction.atomic
@@ -36,6 +37,7 @@ def create_group(name: str, *, actor: Actor, kind: str = Group.Kind.STATIC, desc
         raise BadRequest("there is no such kind of group", fields={"kind": "must be static or smart"})
     require_whole_fleet(actor.user)
     _check_rule(kind, rule)
+    _check_description(description)
     group = Group(name=_checked_name(name), kind=kind, description=description, rule=rule)
     _save(group)
     record_event("group_created", f"group {group.name} created", actor=actor.name, group_id=group.pk)
@@ -53,6 +55,7 @@ def change_group(group: Group, *, actor: Actor, **changes) -> Group:
     before = {field: getattr(group, field) for field in changes}
     if "name" in changes:
         changes["name"] = _checked_name(changes["name"])
+    _check_description(changes.get("description", ""))
     if "rule" in changes:
         _check_rule(group.kind, changes["rule"])
     changed = [field for field in changes if changes[field] != before[field]]
@@ -197,6 +200,12 @@ def _checked_name(name: str) -> str:
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise BadRequest("the group needs a name", fields={"name": f"must be 1 to {MAX_NAME} printable characters"})
     return name
+
+
+def _check_description(description: str) -> None:
+    if len(description) > MAX_DESCRIPTION:
+        why = f"must have at most {MAX_DESCRIPTION} characters"
+        raise BadRequest("the description is too long", fields={"description": why})
 
 
 def _check_rule(kind: str, rule) -> None:

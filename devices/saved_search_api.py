@@ -8,7 +8,17 @@ from rest_framework.response import Response
 
 from commands.serializers import StrictSerializer
 from devices.models import SavedSearch
-from devices.saved_searches import SHARE, change_search, delete_search, may_change, save_search, words_of, words_of_each
+from devices.saved_searches import (
+    MAX_NAME,
+    SHARE,
+    change_search,
+    delete_search,
+    may_change,
+    save_search,
+    words_of,
+    words_of_each,
+)
+from devices.search import MAX_TEXT
 from mdm_project.api.auth import actor_of
 from mdm_project.api.permissions import Access, Scope, reading
 from mdm_project.api.views import ApiView
@@ -47,15 +57,15 @@ class _Filters(serializers.DictField):
 
 
 class NewSearchSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=100)
-    search = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+    name = serializers.CharField(max_length=MAX_NAME)
+    search = serializers.CharField(required=False, allow_blank=True, default="", max_length=MAX_TEXT)
     filters = _Filters(required=False, default=dict, help_text="by name: platform, os, enrollment, group, tag...")
     is_shared = serializers.BooleanField(default=False, help_text="for everybody who sees devices")
 
 
 class SearchChangeSerializer(StrictSerializer):
-    name = serializers.CharField(required=False, max_length=100)
-    search = serializers.CharField(required=False, allow_blank=True, max_length=100)
+    name = serializers.CharField(required=False, max_length=MAX_NAME)
+    search = serializers.CharField(required=False, allow_blank=True, max_length=MAX_TEXT)
     filters = _Filters(required=False)
     is_shared = serializers.BooleanField(required=False)
 

@@ -20,6 +20,7 @@ from devices.timeline import Actor, record_event
 from mdm_project.errors import BadRequest, Conflict, Refused
 
 SHARE = "devices.share_savedsearch"
+MAX_NAME = 100
 
 
 class BrokenSearch(Conflict):
@@ -157,8 +158,8 @@ def _write(saved: SavedSearch, changes: dict, actor: Actor) -> SavedSearch:
 def _check(saved: SavedSearch, user) -> None:
     saved.name, saved.search = " ".join(saved.name.split()), saved.search.replace("\x00", "").strip()
     problems = problems_of(saved.search, saved.filters, user)
-    if not saved.name or len(saved.name) > 100:
-        problems["name"] = "is needed, with at most 100 letters"
+    if not saved.name or len(saved.name) > MAX_NAME:
+        problems["name"] = f"is needed, with at most {MAX_NAME} letters"
     if problems:
         raise BadRequest("; ".join(f"{path}: {why}" for path, why in problems.items()), fields=problems)
 

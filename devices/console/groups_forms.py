@@ -10,8 +10,8 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from devices.attributes import MAX_LABEL, MAX_TAG
-from devices.groups import MAX_NAME
+from devices.attributes import MAX_ATTRIBUTE, MAX_LABEL, MAX_TAG
+from devices.groups import MAX_DESCRIPTION, MAX_NAME
 from devices.models import CustomAttribute, Device, Group
 from devices.same_serial import ambiguous
 from mdm_project.row_ids import row_ids_of
@@ -24,7 +24,10 @@ class GroupForm(forms.Form):
 
     name = forms.CharField(max_length=MAX_NAME, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
     description = forms.CharField(
-        required=False, max_length=2000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), label="What it is for"
+        required=False,
+        max_length=MAX_DESCRIPTION,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        label="What it is for",
     )
 
 
@@ -99,7 +102,7 @@ class AttributeForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
     name = forms.CharField(
-        max_length=60,
+        max_length=MAX_ATTRIBUTE,
         help_text="Letters, digits, _ and -. Rules use it, and profiles in capitals: $COST_CENTER. It never changes.",
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from devices.models import DefaultSearch, SavedSearch
 from devices.saved_searches import (
+    MAX_NAME,
     SHARE,
     change_search,
     default_of,
@@ -71,7 +72,7 @@ def address_of(saved: SavedSearch) -> str:
 class SearchForm(forms.Form):
     """What a search is called, and who uses it."""
 
-    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
+    name = forms.CharField(max_length=MAX_NAME, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}))
     is_shared = forms.BooleanField(
         required=False, label="Share it with everybody who sees devices", widget=UnfoldBooleanWidget(),
         help_text="Everybody finds only the devices that they may see.",

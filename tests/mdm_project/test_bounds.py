@@ -8,12 +8,18 @@ from commands.console.governor import LimitForm
 from commands.governor import limits
 from commands.governor.models import GovernorLimit
 from commands.governor_api import LimitChangeSerializer
-from devices.timeline import SYSTEM
+from devices import attributes, groups, saved_searches
+from devices.console.groups_forms import AttributeForm, GroupForm, TagForm
+from devices.console.saved_searches import SearchForm
+from devices.group_serializers import DeviceChangeSerializer, NewAttributeSerializer, NewGroupSerializer
+from devices.saved_search_api import NewSearchSerializer
+from devices.timeline import SYSTEM, Actor
 from mdm_project.errors import BadRequest
 from profiles import assigning
 from profiles.assignment_api import AssignmentFields
 from profiles.console.assignment_forms import AssignmentForm
 from profiles.plan import plan
+from tests.factories import make_device, make_staff
 from tests.profiles.assigned import assign, make_channels, make_group, make_profile
 
 INTEGER_MAX = 2**31 - 1
@@ -109,3 +115,47 @@ def test_the_openapi_document_says_the_same_numbers():
             assert bool(told.get("nullable")) is may_be_empty, name
     stage = schemas["NewAssignmentRequest"]["properties"]["stages"]["items"]
     assert (stage["minimum"], stage["maximum"]) == (1, 100)
+
+
+@pytest.mark.django_db
+def test_a_text_has_the_same_length_everywhere():
+    """The console refused to save a group whose description the API had taken; the service took any."""
+    actor, device = Actor.staff(make_staff(is_superuser=True)), make_device()
+    texts = [
+        (GroupForm, NewGroupSerializer, "name", 200, lambda text: groups.create_group(text, actor=actor)),
+        (
+            *(GroupForm, NewGroupSerializer, "description", 5000),
+            lambda text: groups.create_group(text[:20], description=text, actor=actor),
+        ),
+        (
+            AttributeForm,
+            NewAttributeSerializer,
+            "name",
+            60,
+            lambda text: attributes.define_attribute(text, actor=actor),
+        ),
+        (
+            *(AttributeForm, NewAttributeSerializer, "label", 100),
+            lambda text: attributes.define_attribute("short", label=text, actor=actor),
+        ),
+        (SearchForm, NewSearchSerializer, "name", 100, lambda text: search(text, "Mac", actor)),
+        (None, NewSearchSerializer, "search", 100, lambda text: search("short", text, actor)),
+        (TagForm, None, "name", 60, lambda text: attributes.set_tags(device, [text], actor=actor)),
+    ]
+    for form, serializer, name, most, service in texts:
+        for text, taken in (("x" * (most + 1), False), ("x" * most, True)):
+            about = (form or serializer, name, len(text))
+            assert form is None or form_takes(form, name, text) is taken, about
+            assert serializer is None or api_takes(serializer, name, text) is taken, about
+            try:
+                service(text)
+            except BadRequest as error:
+                assert not taken and (name in error.fields or form is TagForm), about
+            else:
+                assert taken, about
+    tags = DeviceChangeSerializer().fields["tags"].child
+    assert tags.max_length == attributes.MAX_TAG
+
+
+def search(name: str, text: str, actor: Actor):
+    return saved_searches.save_search(name, search=text, actor=actor)
