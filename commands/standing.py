@@ -42,7 +42,7 @@ STATUS_OF: dict[str, Status] = {
     Word.HELD: Status("Held", "attn", "pause_circle"),
     Word.REMOVING: Status("Removing", "wait", "remove_circle"),
     Word.REMOVED: Status("Removed", "gone", "delete"),
-    Word.NOT_APPLICABLE: Status("Not for this device", "gone", "block"),
+    Word.NOT_APPLICABLE: Status("Not for this device", "wait", "block"),
 }
 # Nothing is under way and nobody has to act.
 SETTLED = frozenset({Word.VERIFIED, Word.REMOVED, Word.NOT_APPLICABLE})

@@ -109,6 +109,7 @@ class AssignmentPages:
         assignment = self._assignment(request, profile, assignment_pk)
         form, address = NoteForm(submitted(request)[0]), self.route("assignments", profile.pk)
         form.fields["note"].label = "Reason"
+        form.fields["note"].help_text = "Shown with the halted rollout and kept in the timeline."
         if request.method == "POST" and form.is_valid():
             try:
                 rollout.halt(assignment, form.cleaned_data["note"], actor=Actor.staff(request.user))
