@@ -74,7 +74,8 @@ class BatchOverviewSerializer(serializers.Serializer):
     counts = StateCountsSerializer()
     total = serializers.IntegerField()
     failures = WorkflowCauseSerializer(many=True)
-    waiting = WorkflowCauseSerializer(many=True)
+    for_person = WorkflowCauseSerializer(many=True, help_text="running, and only a person can bring them further")
+    waiting = WorkflowCauseSerializer(many=True, help_text="running, and going on by themselves")
     left_out = LeftOutOfWorkflowSerializer(many=True)
     held = HeldOfBatchSerializer()
 
@@ -89,7 +90,7 @@ class WorkflowBatchDetailSerializer(WorkflowBatchSerializer):
     def get_overview(self, batch):
         user = self.context["request"].user
         overview = batch_overview(batch, user)
-        for name in ("failures", "waiting"):
+        for name in ("failures", "for_person", "waiting"):
             overview[name] = [
                 {"cause": it["cause"], "count": it["count"], "device_ids": [row.device_id for row in it["workflows"]]}
                 for it in overview[name]

@@ -15,13 +15,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from commands.console.governor import may_decide, name_devices
 from commands.console.workflows import MAY_START, StartForm
 from commands.governor.foreseeing import foresee_each
-from commands.overview import Share
 from commands.workflows.batches import cancel_batch, plan_batch, plans_of, start_batch
 from commands.workflows.definition import InvalidParameters
 from commands.workflows.definitions import definition_of, definitions
 from commands.workflows.held import approve_held, cancel_held, waiting_of
 from commands.workflows.models import Workflow, WorkflowBatch
-from commands.workflows.overview import TONES, batch_overview
+from commands.workflows.overview import batch_overview, shares_of
 from devices.console.forms import ReasonForm
 from devices.models import Device
 from devices.timeline import Actor
@@ -165,18 +164,11 @@ class WorkflowBatchAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         batch = self._batch(request, object_id)
         overview = batch_overview(batch, request.user)
-        total = overview["total"] or 1
-        words = dict(Workflow.State.choices)
-        shares = [
-            Share(words[state].lower(), tone, number, round(100 * number / total, 2))
-            for state, tone in TONES
-            if (number := overview["counts"][state])
-        ]
         held = waiting_of(batch, request.user)
         name_devices([held], request.user)
         context = {
-            **overview, "title": definition_of(batch.kind).title, "batch": batch, "shares": shares, "held": held,
-            **may_decide(request.user),
+            **overview, "title": definition_of(batch.kind).title, "batch": batch, "held": held,
+            "shares": shares_of(overview), **may_decide(request.user),
             "definition": definition_of(batch.kind), "is_moving": overview["counts"]["running"],
             "may_change": request.user.has_perm("commands.change_workflow"),
         }  # fmt: skip

@@ -55,9 +55,11 @@ def state_word(workflow: Workflow) -> status.Status:
     return WAITS_FOR_PERSON if workflow.is_waiting_for_person else STATES[workflow.state]
 
 
-def _step_word(row: WorkflowStep) -> status.Status:
-    """A step that is to be begun again is not one that was not begun."""
+def _step_word(workflow: Workflow, row: WorkflowStep) -> status.Status:
+    """A step that is to be begun again is not one that was not begun; the one under way may wait for a person."""
     is_again = row.state == WorkflowStep.State.WAITING and (row.times or row.attempts)
+    if workflow.is_waiting_for_person and (is_again or row.state == WorkflowStep.State.RUNNING):
+        return WAITS_FOR_PERSON
     return status.Status("Waiting", "wait", "hourglass_top") if is_again else STEP_STATES[row.state]
 
 
@@ -157,7 +159,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
 
     @display(description="Where it stands")
     def note_column(self, workflow):
-        return workflow.note or "–"
+        return workflow.told or "–"
 
     @display(description="Started", ordering="-id")
     def started_column(self, workflow):
@@ -178,7 +180,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
         for row in workflow.steps.order_by("position"):
             asked = Command.objects.visible_to(request.user).filter(workflow_steps=row).order_by("-id")
             shown = list(asked.only("id", "request_type", "created_at")[:5])
-            steps.append((definition.step(row.name), row, _step_word(row), shown))
+            steps.append((definition.step(row.name), row, _step_word(workflow, row), shown))
         may_change = request.user.has_perm("commands.change_workflow")
         context = {
             "title": definition.title, "workflow": workflow, "definition": definition, "steps": steps,

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from commands.interpreters import CommandReport, interprets
 from commands.meanings import Meaning, Prepared, meaning
+from commands.models import QueuedCommand
 from commands.outcomes import failed
 from devices.escrow import current_values, keep_secrets
 from devices.filevault import FOREIGN_KEY, UnreadableRecoveryKey, escrow_certificate, open_recovery_key
@@ -20,8 +21,9 @@ FOREIGN_KEY_WORDS = (
     "The FileVault recovery key came encrypted to a certificate that is not ours: nobody here can read it"
 )
 RECOVERY_KEY = EscrowedSecret.Kind.FILEVAULT_RECOVERY_KEY
-
-
+_ON_ITS_WAY = (
+    "an earlier exchange of the recovery key waits for the answer of the Mac; ask again after it, or cancel it"
+)
 INSTITUTIONAL = "institutional"
 
 
@@ -34,6 +36,14 @@ class RotateFileVaultKey(Meaning):
         if RECOVERY_KEY in candidate.secret_kinds or "FileVaultUnlock" in (payload or {}):
             return ""
         return "no recovery key is escrowed with which FileVault could be unlocked"
+
+    def refusals(self, candidates, payload):
+        """The key that unlocks when the command arrives is not known while another is on its way. One statement."""
+        if "FileVaultUnlock" in (payload or {}):
+            return {}
+        waiting = QueuedCommand.objects.waiting().filter(command__request_type=self.request_type)
+        waiting = waiting.filter(channel__in=[candidate.channel_id for candidate in candidates]).order_by()
+        return dict.fromkeys(waiting.values_list("channel_id", flat=True), _ON_ITS_WAY)
 
     def prepare(self, candidates, payload):
         keys = current_values((candidate.device_id for candidate in candidates), RECOVERY_KEY)

@@ -103,6 +103,12 @@ class Workflow(models.Model):
         return self.waits_for_person and self.state == self.State.RUNNING
 
     @property
+    def told(self) -> str:
+        """The note, which says at its beginning when a person is waited for."""
+        is_unsaid = self.is_waiting_for_person and not self.note.startswith("Waits for")
+        return f"Waits for a person: {self.note}" if is_unsaid else self.note
+
+    @property
     def parameters_context(self) -> str:
         """What the ciphertext is bound to."""
         return f"workflow:{self.kind}:{self.device_id}:{self.started_at.isoformat()}"

@@ -6,11 +6,13 @@ from django.db.models import Count, Window
 from django.db.models.functions import RowNumber
 
 from commands.causes import EXAMPLES, MAX_ROWS, cause_of
-from commands.overview import left_out
+from commands.overview import Share, left_out
 from commands.workflows.models import Workflow, WorkflowBatch
 
 BEING_BEGUN = "a worker begins it soon"
-TONES = (("done", "ok"), ("failed", "bad"), ("running", "wait"), ("cancelled", "gone"))
+FOR_PERSON = "for a person"
+TONES = (("done", "ok"), ("failed", "bad"), (FOR_PERSON, "attn"), ("running", "wait"), ("cancelled", "gone"))
+WORDS = {name: label.lower() for name, label in Workflow.State.choices} | {FOR_PERSON: "waiting for a person"}
 
 
 def notes_by_cause(workflows) -> list[dict]:
@@ -34,13 +36,28 @@ def notes_by_cause(workflows) -> list[dict]:
 
 
 def batch_overview(batch: WorkflowBatch, user) -> dict:
-    """Return counts by state, failed and running by cause, and who was left out, of the devices a person may see."""
+    """Return counts by state, failed and running by cause, and who was left out, of the devices a person may see.
+
+    What waits for a person is apart from what goes on by itself; ``counts`` has both as running.
+    """
     workflows = Workflow.objects.visible_to(user).filter(batch=batch)
     counts = workflows.counts()
     return {
         "counts": counts,
         "total": sum(counts.values()),
         "failures": notes_by_cause(workflows.filter(state="failed")) if counts["failed"] else [],
-        "waiting": notes_by_cause(workflows.running()) if counts["running"] else [],
+        "for_person": notes_by_cause(workflows.waiting_for_a_person()) if counts["running"] else [],
+        "waiting": notes_by_cause(workflows.running().filter(waits_for_person=False)) if counts["running"] else [],
         "left_out": left_out(batch.left_out, user),
     }
+
+
+def shares_of(overview: dict) -> list[Share]:
+    """Return the shares of a batch's overview, what waits for a person as one of its own."""
+    total, waiting = overview["total"] or 1, sum(group["count"] for group in overview["for_person"])
+    numbers = overview["counts"] | {FOR_PERSON: waiting, "running": max(0, overview["counts"]["running"] - waiting)}
+    return [
+        Share(WORDS[name], tone, numbers[name], round(100 * numbers[name] / total, 2))
+        for name, tone in TONES
+        if numbers[name]
+    ]

@@ -204,3 +204,16 @@ def test_the_statements_under_safety_do_not_grow_with_what_is_held_of_a_batch(co
     held_batch(fleet[2:], user)
     assert HeldAction.objects.count() == 9
     assert statements() == few
+
+
+def test_what_waits_for_a_person_is_told_apart_from_what_goes_on_by_itself(console, phones):
+    batch = start_batch("lost_device", Device.objects.all(), {"message": "x"}, actor=SYSTEM, reason="r", confirmed=3)
+    workflow = batch.workflows.order_by("id").first()
+    batch.workflows.filter(pk=workflow.pk).update(waits_for_person=True, note="Log in to it.")
+    workflow.steps.filter(position=0).update(state="running")
+    text = text_of(console.get(reverse("admin:commands_workflowbatch_change", args=[batch.pk])))
+    assert "1 waiting for a person" in text and "2 running" in text
+    assert text.index("Waits for a person") < text.index("Log in to it.") < text.index("What is waited for")
+    page = console.get(reverse("admin:commands_workflow_change", args=[workflow.pk])).content.decode()
+    assert "Waits for a person: Log in to it." in page and ">Running<" not in page
+    assert "Waits for a person: Log in to it." in text_of(console.get(reverse("admin:commands_workflow_changelist")))

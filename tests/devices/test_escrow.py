@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from commands.asking import ask
+from commands.asking import NoneCanTake, ask
 from commands.models import Command, QueuedCommand
 from commands.queue import cancel_commands
 from commands.rotation import end_unsent, rotate_revealed
@@ -174,3 +174,17 @@ def test_the_api_lists_no_values_and_reveals_with_a_reason(db):
     other = factories.make_device("macos")
     address = f"devices/{other.pk}/secrets/{secret.pk}/reveal/"
     assert caller.post(address, {"reason": "x"}).status_code == 404
+
+
+@pytest.mark.django_db
+def test_a_second_exchange_of_a_recovery_key_waits_for_the_answer_to_the_first():
+    """The class of L3: it would unlock with a key that the first has replaced by the time it arrives."""
+    channel = factories.make_channel(factories.make_device("macos"))
+    keep_secret(channel.device, "filevault_recovery_key", KEY.encode())
+    channels = Channel.objects.filter(pk=channel.pk)
+    ask("RotateFileVaultKey", {}, channels, actor=LEE, reason="seen")
+    with pytest.raises(NoneCanTake) as refused:
+        ask("RotateFileVaultKey", {}, channels, actor=LEE, reason="seen")
+    assert "an earlier exchange of the recovery key waits" in refused.value.detail
+    cancel_commands(QueuedCommand.objects.all(), actor=LEE)
+    ask("RotateFileVaultKey", {}, channels, actor=LEE, reason="seen")
