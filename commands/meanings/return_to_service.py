@@ -85,13 +85,14 @@ def refusals(candidates: list[Candidate], payload: dict) -> dict[int, str]:
     """Return, by channel id, which devices would be stranded, and why."""
     service = payload["ReturnToService"]
     has_network = bool(service.get("WiFiProfileData") or service.get("WiFiProfile") or service.get("WithoutWiFi"))
-    said = {candidate.channel_id: _stranded(candidate, has_network) for candidate in candidates}
+    keeps_plan = payload.get("PreserveDataPlan") is True
+    said = {candidate.channel_id: _stranded(candidate, has_network, keeps_plan) for candidate in candidates}
     for words in (_without_profile(candidates, service), _not_rendered(candidates, service)):
         said |= {pk: why for pk, why in words.items() if not said[pk]}
     return {pk: why for pk, why in said.items() if why}
 
 
-def _stranded(candidate: Candidate, has_network: bool) -> str:
+def _stranded(candidate: Candidate, has_network: bool, keeps_plan: bool) -> str:
     support = next(key for key in catalogue.command("EraseDevice").keys if key.name == "ReturnToService").support
     if not candidate.platform or not candidate.target.version:
         return "Return to Service: its OS version is not known, and older ones would not come back"
@@ -101,9 +102,14 @@ def _stranded(candidate: Candidate, has_network: bool) -> str:
         return f"Return to Service: {why}; this is {candidate.target.words} {candidate.target.version}"
     if candidate.information.get("IsActivationLockEnabled") is True:
         return "Return to Service: Activation Lock is on, and the device would stop at it"
-    if not has_network and not _has_service(candidate.information):
-        return "Return to Service: it would have no network; choose a Wi-Fi profile, or say that it has another one"
-    return ""
+    if has_network or (keeps_plan and _has_service(candidate.information)):
+        return ""
+    if _has_service(candidate.information):
+        # Whether the plan is on a card or an eSIM, which erasing takes, is not told for sure.
+        return (
+            "Return to Service: erasing takes an eSIM; keep its data plan (PreserveDataPlan), or choose a Wi-Fi profile"
+        )
+    return "Return to Service: it would have no network; choose a Wi-Fi profile, or say that it has another one"
 
 
 def _has_service(information: dict) -> bool:

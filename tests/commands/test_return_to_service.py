@@ -141,7 +141,13 @@ def test_what_somebody_made_by_hand_is_sent_as_it_is(actor, way_in):
 
 def test_a_mobile_network_is_a_way_back(actor, way_in):
     channel = make(told={"ServiceSubscriptions": [{"ICCID": "8901", "CurrentCarrierNetwork": "Carrier"}]})
-    assert "MDMProfileData" in sent(erase([channel], RETURN, actor), channel)["ReturnToService"]
+    kept = RETURN | {"PreserveDataPlan": True}
+    assert "MDMProfileData" in sent(erase([channel], kept, actor), channel)["ReturnToService"]
+
+
+def test_a_mobile_network_that_may_be_erased_with_the_device_is_no_way_back(actor, way_in):
+    channel = make(told={"ServiceSubscriptions": [{"ICCID": "8901", "CurrentCarrierNetwork": "Carrier"}]})
+    assert "keep its data plan" in refused(channel, RETURN, actor)
 
 
 def test_the_dialog_offers_what_the_platform_has(way_in):
